@@ -1,0 +1,1 @@
+"""Exact formulas of MAML on problems simple enough to solve; NumPy only."""
