@@ -82,9 +82,7 @@ class Quadratic:
         """
         lowest = np.linalg.eigvalsh(self.A)[0]
         if lowest <= 1e-12 * np.abs(self.A).max():
-            raise ValueError(
-                f"A must be positive definite for a minimiser, its lowest eigenvalue is {lowest:.3g}"
-            )
+            raise ValueError(f"A must be positive definite for a minimiser, its lowest eigenvalue is {lowest:.3g}")
         return np.linalg.solve(self.A, -self.b)
 
 
@@ -148,9 +146,7 @@ def step_jacobian(loss: Quadratic, *, inner_lr: float, num_steps: int = 1) -> Ar
     return np.linalg.matrix_power(np.eye(len(loss.b)) - inner_lr * loss.A, num_steps)
 
 
-def outer_loss(
-    theta: ArrayLike, *, support: Quadratic, query: Quadratic, inner_lr: float, num_steps: int = 1
-) -> float:
+def outer_loss(theta: ArrayLike, *, support: Quadratic, query: Quadratic, inner_lr: float, num_steps: int = 1) -> float:
     r"""Return one task's outer loss :math:`L^Q(\phi)`, with phi adapted on the support loss (claim R1).
 
     Examples
@@ -366,9 +362,7 @@ def _check_tasks(optima: Array, hessians: Array) -> None:
     if len(optima) == 0:
         raise ValueError("minimisers must hold at least one task, got none")
     if hessians.shape != (*optima.shape, optima.shape[1]):
-        raise ValueError(
-            f"curvatures must fit minimisers of shape {optima.shape}, got shape {hessians.shape}"
-        )
+        raise ValueError(f"curvatures must fit minimisers of shape {optima.shape}, got shape {hessians.shape}")
     for index, hessian in enumerate(hessians):
         as_symmetric(f"curvatures[{index}]", hessian)
 
