@@ -337,16 +337,17 @@ def meta_optimum(tasks: Sequence[QuadraticTask], *, inner_lr: float, num_steps: 
     """
     if not tasks:
         raise ValueError("tasks must hold at least one task, got none")
-    hessian, linear = 0.0, 0.0
+    size = len(tasks[0].support.b)
+    hessian, linear = np.zeros((size, size)), np.zeros(size)
     for support, query in tasks:
         _same_size(support, query)
         _same_size(tasks[0].support, support)
         P = step_jacobian(support, inner_lr=inner_lr, num_steps=num_steps)
-        c = adapt(np.zeros(len(support.b)), support, inner_lr=inner_lr, num_steps=num_steps)[-1]
+        c = adapt(np.zeros(size), support, inner_lr=inner_lr, num_steps=num_steps)[-1]
         hessian = hessian + P.T @ query.A @ P
         linear = linear + P.T @ (query.A @ c + query.b)
     try:
-        return Quadratic((hessian + np.transpose(hessian)) / 2, linear).minimiser()
+        return Quadratic((hessian + hessian.T) / 2, linear).minimiser()
     except ValueError as error:
         raise ValueError(
             f"the mean outer loss at inner_lr={inner_lr!r}, num_steps={num_steps!r} has no single lowest point: {error}"
