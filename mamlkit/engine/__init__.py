@@ -1,0 +1,19 @@
+"""MAML for any differentiable model: the inner loop, the meta-gradient and the outer loop, in PyTorch.
+
+Examples
+--------
+>>> import torch
+>>> from mamlkit import engine
+>>> params, net = engine.models.mlp([1, 40, 40, 1], torch.Generator().manual_seed(0))
+>>> def loss_fn(params, x, y):
+...     return ((net(params, x) - y) ** 2).mean()
+>>> phi = engine.adapt(loss_fn, params, (torch.zeros(10, 1), torch.ones(10, 1)), inner_lr=0.01, num_steps=5)
+>>> phi["3.bias"].shape
+torch.Size([1])
+"""
+
+from mamlkit.engine import models
+from mamlkit.engine.meta import MetaGradient, adapt, meta_gradient
+from mamlkit.engine.train import MetaTrained, meta_train
+
+__all__ = ["MetaGradient", "MetaTrained", "adapt", "meta_gradient", "meta_train", "models"]
