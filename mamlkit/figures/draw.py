@@ -1,0 +1,153 @@
+"""Draw a scene with matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mamlkit.scene import ROLES, Axes, Mark, Scene, Style, ticks
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+MARKERS = {"circle": "o", "square": "s", "diamond": "D", "star": "*", "handle": "o"}
+
+
+def draw(scene: Scene, ax: matplotlib.axes.Axes | None = None, *, show: tuple[str, ...] = ()) -> matplotlib.axes.Axes:
+    """Draw `scene` on `ax` and return it; a new figure is made where none is given.
+
+    Parameters
+    ----------
+    scene : Scene
+    ax : matplotlib.axes.Axes, optional
+    show : tuple of str
+        Names of marks to draw although they start hidden.
+
+    Raises
+    ------
+    ValueError
+        If `show` names a mark that the scene does not have.
+    """
+    unknown = set(show) - {mark.name for mark in scene.marks}
+    if unknown:
+        raise ValueError(f"show must name marks of the scene, got {sorted(unknown)!r}")
+    ax = new_figure(scene.axes)[1] if ax is None else ax
+    _frame(ax, scene.axes)
+    for layer, mark in enumerate(scene.marks):
+        if mark.visible or mark.name in show:
+            _DRAW[mark.kind](ax, mark, ROLES[mark.role], scene.arrow_scale(), 2 + layer)
+            _tag(ax, mark, scene.arrow_scale())
+    _legend(ax)
+    return ax
+
+
+def new_figure(axes: Axes) -> tuple[matplotlib.figure.Figure, matplotlib.axes.Axes]:
+    """Return a new figure and its axes, 6.4 inches wide, as high as the scene's proportions ask."""
+    import matplotlib.pyplot as plt
+
+    ratio = np.ptp(axes.ylim) / np.ptp(axes.xlim) if axes.equal else 0.62
+    return plt.subplots(figsize=(6.4, 6.4 * ratio + 0.6), layout="constrained")
+
+
+def _frame(ax: matplotlib.axes.Axes, axes: Axes) -> None:
+    ax.set(xlabel=axes.xlabel, ylabel=axes.ylabel, xlim=axes.xlim, ylim=axes.ylim)
+    ax.set(xticks=ticks(*axes.xlim), yticks=ticks(*axes.ylim))
+    ax.set_aspect("equal" if axes.equal else "auto")
+    ax.grid(color="#00000014", linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _line(style: Style) -> dict[str, Any]:
+    dash: Any = (0, tuple(length / style.width for length in style.dash)) if style.dash else "solid"
+    return {"color": style.light, "linewidth": style.width, "linestyle": dash}
+
+
+def _draw_line(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
+    ax.plot(*mark.xy.T, **_line(style), label=mark.label or None, zorder=layer)
+
+
+def _draw_path(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
+    markers: dict[str, Any] = {"marker": MARKERS[style.marker], "markersize": 4, "markevery": slice(1, None)}
+    ax.plot(*mark.xy.T, **_line(style), **markers, label=mark.label or None, zorder=layer)
+
+
+def _draw_points(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
+    size = {"star": 170, "handle": 80}.get(style.marker, 34)
+    hollow = style.marker == "handle"
+    ax.scatter(
+        mark.xy[:, 0],
+        mark.xy[:, 1],
+        s=size,
+        marker=MARKERS[style.marker],
+        facecolor="white" if hollow else style.light,
+        edgecolor=style.light if hollow else "white",
+        linewidth=2.2 if hollow else 0.9,
+        label=mark.label or None,
+        zorder=layer,
+    )
+
+
+def _draw_arrow(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
+    tail, vector = mark.xy[0], mark.xy[1] * scale
+    ax.annotate(
+        "",
+        xy=tail + vector,
+        xytext=tail,
+        zorder=layer,
+        arrowprops={"arrowstyle": "-|>,head_width=0.35,head_length=0.7", "shrinkA": 0, "shrinkB": 0, **_line(style)},
+    )
+    ax.plot([], [], **_line(style), label=mark.label or None)  # an annotation has no legend entry of its own
+
+
+def _draw_bars(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
+    hatch: dict[str, Any] = {"color": style.light, "edgecolor": "white", "hatch": "//" if style.dash else ""}
+    ax.bar(mark.xy[:, 0], mark.xy[:, 1], width=0.7, label=mark.label or None, zorder=layer, **hatch)
+
+
+def _draw_area(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
+    ax.fill(*mark.xy.T, facecolor=style.light + "26", edgecolor="none", label=mark.label or None, zorder=layer)
+
+
+def _draw_ellipses(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
+    t = np.linspace(0, 2 * np.pi, 181)[:, None]
+    centre, a, b = mark.xy
+    for index, radius in enumerate(mark.radii):
+        curve = centre + radius * (np.cos(t) * a + np.sin(t) * b)
+        label = mark.label if index == 0 and mark.label else None
+        ax.plot(*curve.T, **{**_line(style), "linewidth": 0.9}, alpha=0.6, label=label, zorder=1)
+
+
+def _tag(ax: matplotlib.axes.Axes, mark: Mark, scale: float) -> None:
+    if mark.tag:
+        at = mark.xy[0] + scale * mark.xy[1] if mark.kind == "arrow" else mark.xy[-1]
+        place: dict[str, Any] = {"xytext": (8, 6), "textcoords": "offset points", "zorder": 50, "fontsize": 11}
+        ax.annotate(mark.tag, at, color=ROLES[mark.role].light, **place)
+
+
+def _legend(ax: matplotlib.axes.Axes) -> None:
+    handles, labels = ax.get_legend_handles_labels()
+    entries = dict(zip(labels, handles, strict=True))  # one entry a label
+    if entries:
+        place: dict[str, Any] = {
+            "loc": "upper center",
+            "bbox_to_anchor": (0.5, -0.14),
+            "ncols": 2,
+            "frameon": False,
+            "fontsize": 9,
+        }
+        ax.legend(list(entries.values()), list(entries), **place)
+
+
+_DRAW: dict[str, Callable[[matplotlib.axes.Axes, Mark, Style, float, int], None]] = {
+    "line": _draw_line,
+    "path": _draw_path,
+    "points": _draw_points,
+    "arrow": _draw_arrow,
+    "bars": _draw_bars,
+    "area": _draw_area,
+    "ellipses": _draw_ellipses,
+}

@@ -1,0 +1,75 @@
+"""A still picture that carries its alternative text with it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from typing import TYPE_CHECKING, Any
+
+from mamlkit.figures.draw import draw, new_figure
+from mamlkit.scene import Scene
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+
+class Picture:
+    """A matplotlib figure with alternative text, as the last line of a notebook cell.
+
+    The page gets an image with an `alt` attribute, print gets the same image. The figure is closed, so that the
+    notebook does not show it twice.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    alt : str
+        What is to be seen, in one or two sentences.
+
+    Raises
+    ------
+    ValueError
+        If `alt` is empty.
+    """
+
+    def __init__(self, figure: matplotlib.figure.Figure, alt: str) -> None:
+        import matplotlib.pyplot as plt
+
+        if not alt.strip():
+            raise ValueError(f"alt must say what is to be seen, got {alt!r}")
+        self.figure, self.alt = figure, alt
+        plt.close(figure)
+
+    def save(self, kind: str) -> bytes:
+        """Return the picture as a file of `kind` "png" or "svg"."""
+        import matplotlib
+
+        file = io.BytesIO()
+        stable: Any = {"svg.fonttype": "none", "svg.hashsalt": "mamlkit"}  # the same bytes at every build
+        with matplotlib.rc_context(stable):
+            self.figure.savefig(file, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+        return file.getvalue()
+
+    def tag(self, kind: str) -> str:
+        """Return an HTML `img` element that holds the picture and its alternative text."""
+        media = {"png": "image/png", "svg": "image/svg+xml"}[kind]
+        data = base64.b64encode(self.save(kind)).decode()
+        return f'<img src="data:{media};base64,{data}" alt="{html.escape(self.alt)}" style="max-width:100%">'
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        return {"text/html": self.tag("png"), "image/png": self.save("png"), "text/plain": self.alt}
+
+
+def picture(scene: Scene, *, show: tuple[str, ...] = ()) -> Picture:
+    """Draw `scene` and return the picture with the scene's summary as its alternative text.
+
+    Examples
+    --------
+    >>> from mamlkit.scene import Axes, Mark, Scene
+    >>> line = Mark("line", "diagonal", "maml", [[0, 0], [1, 1]])
+    >>> picture(Scene(Axes("x", "y", (0, 1), (0, 1)), [line], [], "A rising line.")).alt
+    'A rising line.'
+    """
+    figure, ax = new_figure(scene.axes)
+    draw(scene, ax, show=show)
+    return Picture(figure, scene.summary())
