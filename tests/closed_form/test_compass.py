@@ -24,7 +24,7 @@ def test_the_inner_step_follows_the_slope():
     assert_allclose(compass.adapt(0.7, delta=delta, inner_lr=0.3), 0.7 - 0.3 * np.array(slope), atol=1e-8)
 
 
-@pytest.mark.parametrize("delta", [1.7, 2 * np.pi / 3, 2.6])
+@pytest.mark.parametrize("delta", [1.7, np.radians(110), 2.6])
 def test_the_best_initialisation_is_the_worst_average_model(delta):
     after = compass.outer_loss(GRID, delta=delta, inner_lr=compass.solving_rate(delta))
     before = compass.mean_loss(GRID, delta=delta)

@@ -1,0 +1,71 @@
+# Every target makes what it needs; `make help` lists them.
+PYTHON ?= python3
+PORT   ?= 8000
+VENV   := .venv
+BIN    := $(VENV)/bin
+CODE   := $(shell find mamlkit _ext -name '*.py' -o -name '*.js' -o -name '*.css') _config.yml
+.DEFAULT_GOAL := help
+.PHONY: help env html book lab test quick browser notebooks lint format types exercises grade bench links lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+env: $(VENV)/installed  ## the environment in .venv, with the exact versions of requirements.txt
+$(VENV)/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
+	  f"Python {v[0]}.{v[1]} found; 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# Chapters' outputs are kept between builds; a change of the code that made them throws them away.
+_build/code: $(CODE) | $(VENV)/installed
+	@rm -rf _build/html _build/.doctrees _build/.jupyter_cache
+	@mkdir -p _build && touch $@
+
+html: env _build/code  ## build the book into _build/html; every chapter runs, every warning is an error
+	$(BIN)/jupyter-book build -W -n --keep-going .
+
+book: html  ## build the book, then serve it on localhost (PORT=8000)
+	@echo "The book is at http://localhost:$(PORT)/  (Ctrl-C stops; another port: make book PORT=8001)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+lab: env  ## open the chapters in JupyterLab
+	$(BIN)/jupyter lab book/principles
+
+test: html quick browser notebooks  ## all tests: package, built book in a browser, every notebook
+
+quick: env  ## the package's tests, without a browser or notebooks: under a minute
+	$(BIN)/python -m pytest -m "not browser and not slow"
+
+browser: html  ## open the built book in Chromium, move its sliders
+	$(BIN)/python -m pytest -m browser
+
+notebooks: env  ## run every chapter and every solution under nbval
+	$(BIN)/python -m pytest -p no:doctest --nbval-lax --nbval-cell-timeout 120 book solutions
+
+lint: env  ## style and types
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: env  ## put the code in its standard form
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+exercises: env  ## derive exercises/ from solutions/
+	$(BIN)/python -m mamlkit.grade release
+
+grade: env  ## grade the notebooks in exercises/: a table of parts, points and advice
+	$(BIN)/python -m mamlkit.grade exercises
+
+bench: env  ## mamlkit beside its peers, side by side on this machine
+	$(BIN)/python -m benchmarks
+
+links: env  ## write the repository of _config.yml into set-up cells and citation
+	$(BIN)/python _ext/links.py
+
+lock: env  ## write requirements.txt anew from the environment
+	{ echo "# The exact set that builds and tests the book; written by make lock."; \
+	  $(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' | grep -vE '^(nvidia|triton|cuda)'; } > requirements.txt
+
+clean:  ## remove what was built; the environment stays
+	rm -rf _build

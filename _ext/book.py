@@ -1,0 +1,75 @@
+"""The book's Sphinx glue: two directives that tie the text to the code: ``{claim} R1`` in a chapter, ``{claims}`` for the page of all.
+
+A claim's box ends in links to the function that computes it, the test that checks it and the exercise, so that a
+reader who doubts a line can follow it to its proof.
+"""
+
+from __future__ import annotations
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from mamlkit.claims import CLAIMS, Claim
+
+
+class ClaimDirective(SphinxDirective):
+    """A box with the claim's label and title, the text of the directive, and its evidence."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        label = self.arguments[0]
+        if label not in CLAIMS:
+            raise self.error(f"no claim {label!r} in mamlkit.claims")
+        box = nodes.admonition(classes=["claim"], ids=[label.lower()], names=[label.lower()])
+        self.state.document.note_explicit_target(box, box)
+        box += nodes.title("", f"{label} · {CLAIMS[label].title}")
+        self.state.nested_parse(self.content, self.content_offset, box)
+        box += self.parse_markdown(evidence(CLAIMS[label], self.config), "claim-evidence")
+        return [box]
+
+    def parse_markdown(self, text: str, css_class: str) -> nodes.Node:
+        container = nodes.container(classes=[css_class])
+        self.state.nested_parse([text], self.content_offset, container)
+        return container
+
+
+class ClaimsDirective(ClaimDirective):
+    """All claims, one after the other, each with its statement, chapter and evidence."""
+
+    required_arguments = 0
+    has_content = False
+
+    def run(self) -> list[nodes.Node]:
+        lines = ["| label | statement | where |", "|---|---|---|"]
+        for label, claim in CLAIMS.items():
+            where = f"[chapter](#{label.lower()}) · {evidence(claim, self.config)}"
+            lines.append(f"| **{label}** | {claim.statement} | {where} |")
+        container = nodes.container(classes=["claims"])
+        self.state.nested_parse(lines, self.content_offset, container)
+        return container.children
+
+
+def evidence(claim: Claim, config) -> str:
+    """Return Markdown links to the function, the test and the exercise of a claim."""
+    options = config.html_theme_options
+    source = f"{options['repository_url']}/blob/{options['repository_branch']}"
+    file, test = claim.test.split("::")
+    return (
+        f"{{py:obj}}`{claim.function.removeprefix('mamlkit.')} <{claim.function}>` · "
+        f'[test]({source}/{file} "{test}") · [exercise](/{claim.exercise}.ipynb)'
+    )
+
+
+def share_base_url(app: Sphinx, config) -> None:
+    """Let link previews use the address that the book is published under."""
+    config.ogp_site_url = config.html_baseurl
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("config-inited", share_base_url, priority=1)
+    app.add_directive("claim", ClaimDirective)
+    app.add_directive("claims", ClaimsDirective)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

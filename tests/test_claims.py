@@ -1,0 +1,52 @@
+"""A claim is complete when its chapter, function, test and exercise exist and carry its label."""
+
+import ast
+from importlib import import_module
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from mamlkit.claims import CLAIMS
+
+ROOT = Path(__file__).parents[1]
+
+
+def source(notebook):
+    cells = nbformat.read(ROOT / f"{notebook}.ipynb", as_version=4).cells
+    return "\n".join(cell.source for cell in cells)
+
+
+@pytest.mark.parametrize("label", CLAIMS)
+def test_claim_stands_in_its_chapter(label):
+    assert f"{{claim}} {label}\n" in source(CLAIMS[label].chapter)
+
+
+@pytest.mark.parametrize("label", CLAIMS)
+def test_claim_stands_in_the_docstring_of_its_function(label):
+    module, name = CLAIMS[label].function.rsplit(".", 1)
+    assert label in getattr(import_module(module), name).__doc__
+
+
+@pytest.mark.parametrize("label", CLAIMS)
+def test_claim_stands_on_its_test(label):
+    file, name = CLAIMS[label].test.split("::")
+    tests = [node.name for node in ast.parse((ROOT / file).read_text()).body if isinstance(node, ast.FunctionDef)]
+    assert name in tests
+    assert label.lower() in name.split("_")
+
+
+@pytest.mark.parametrize("label", CLAIMS)
+def test_claim_stands_in_its_exercise(label):
+    assert label in source(CLAIMS[label].exercise)
+
+
+def test_every_claim_of_a_chapter_is_in_the_table():
+    stated = [
+        line.split()[-1]
+        for path in ROOT.glob("book/*/*.ipynb")
+        for line in path.read_text().split('"')
+        if "{claim} R" in line
+        for line in [line.removesuffix("\\n")]
+    ]
+    assert sorted(stated) == sorted(CLAIMS)
