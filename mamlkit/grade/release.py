@@ -1,0 +1,113 @@
+"""Derive the students' notebooks from the instructor's: no solution, no hidden cell, no output."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from mamlkit.grade import instructor
+from mamlkit.grade.parts import PUBLIC_SEED, dump_key
+
+DIGITS = 10
+INSTALL = """\
+try:
+    import mamlkit
+except ImportError:  # on Colab, say
+    %pip install -q "mamlkit[{extras}] @ git+{url}"
+"""
+KEY = """\
+# The numbers that the checks below compare with. Run this cell; there is nothing to read in it.
+from mamlkit.grade import load_key
+
+load_key("{text}")"""
+
+
+def release(source: Path, url: str) -> str:
+    """Return the release of the instructor's notebook at `source` as the text of an .ipynb file.
+
+    The same notebook gives the same bytes: cell ids are kept, inputs come from a fixed seed, and the numbers of the
+    keys are rounded to ten digits, so that another machine's last bit does not show.
+
+    Parameters
+    ----------
+    source : Path
+        An instructor's notebook.
+    url : str
+        The repository that the first cell installs mamlkit from where it is missing.
+    """
+    notebook = instructor.read(source)
+    found = instructor.parts(notebook)
+    about = notebook.metadata["mamlkit"]
+    keys = [part.key(PUBLIC_SEED, digits=DIGITS) for part in found.values()]
+    extras = "book,grade" if "torch" in about.get("preload", ()) else "grade"
+    cells = [_new("install", INSTALL.format(extras=extras, url=url).rstrip(), about, "hide-input")]
+    for cell in notebook.cells:
+        if instructor.role(cell) in {"part", "solution"}:
+            continue
+        cells.append(_released(cell))
+        if instructor.role(cell) == "setup":
+            cells.append(_new("key", KEY.format(text=dump_key(keys)), about, "hide-input"))
+    first = next(index for index, cell in enumerate(cells) if cell.cell_type == "markdown")
+    cells.insert(0, cells.pop(first))  # a page begins with its title
+    metadata = {"kernelspec": _KERNEL, "language_info": {"name": "python"}, "mamlkit": _public(about)}
+    return nbformat.writes(nbformat.from_dict({
+        "cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5,
+    })) + "\n"  # fmt: skip
+
+
+_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def _public(about: Any) -> dict[str, Any]:
+    return {"exercise": about["exercise"], "title": about["title"]}
+
+
+def _new(role: str, source: str, about: Any, tag: str) -> Any:
+    cell = nbformat.v4.new_code_cell(source, id=f"{about['exercise']}-{role}")
+    cell.metadata = nbformat.from_dict(
+        {"jupyter": {"source_hidden": True}, "mamlkit": {"role": role}, "tags": [tag]}
+    )
+    return cell
+
+
+def _released(cell: Any) -> Any:
+    copy = nbformat.from_dict(dict(cell))
+    if copy.cell_type == "code":
+        copy.update(outputs=[], execution_count=None)
+        if instructor.role(cell) == "answer":
+            copy.source = instructor.strip(copy.source)
+    return copy
+
+
+def repository_url(config: Path) -> str:
+    """Return ``repository.url`` of the book's `config`, the one setting that a fork changes."""
+    found = re.search(r"^repository:\n(?:[ ]+.*\n)*?[ ]+url:[ ]*(\S+)", config.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise ValueError(f"{config} has no repository.url")
+    return found[1].removesuffix("/")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the release of every instructor's notebook, or tell with --check which are out of date."""
+    parser = argparse.ArgumentParser(prog="python -m mamlkit.grade release", description=main.__doc__)
+    parser.add_argument("--solutions", type=Path, default=Path("solutions"))
+    parser.add_argument("--exercises", type=Path, default=Path("exercises"))
+    parser.add_argument("--config", type=Path, default=Path("_config.yml"), help="where repository.url stands")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a release is out of date")
+    options = parser.parse_args(arguments)
+    url, stale = repository_url(options.config), 0
+    for source in sorted(options.solutions.glob("e[0-9][0-9]*.ipynb")):
+        text, target = release(source, url), options.exercises / source.name
+        if target.exists() and target.read_text(encoding="utf-8") == text:
+            print(f"{target}: up to date")
+            continue
+        stale += 1
+        if not options.check:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+        print(f"{target}: {'out of date' if options.check else 'written'}")
+    return int(options.check and stale > 0)
