@@ -58,7 +58,8 @@ def compass_explorer() -> Explorer:
     >>> str(compass_explorer().scene().readouts[0])
     '0°'
     """
-    from mamlkit.explorers.explorer import Explorer, Slider
+    from mamlkit.explorers.controls import Slider
+    from mamlkit.explorers.explorer import Explorer
 
     # The grid holds the rate that solves both tasks of the chapter, 110° to either side, in one step.
     rates = compass.solving_rate(np.radians(110)) * np.arange(16) / 10

@@ -75,7 +75,8 @@ def wave_explorer(x: ArrayLike, curves: Mapping[str, ArrayLike], support: ArrayL
         The networks' curves after 0, 1, ... inner steps; "truth" has shape (num_tasks, n).
     support : array_like, shape (num_tasks, m, 2)
     """
-    from mamlkit.explorers.explorer import Choice, Explorer, Slider
+    from mamlkit.explorers.controls import Choice, Slider
+    from mamlkit.explorers.explorer import Explorer
 
     truth = as_array("curves['truth']", curves["truth"], ndim=2)
     adapted = {name: as_array(f"curves[{name!r}]", v, ndim=3) for name, v in curves.items() if name != "truth"}
