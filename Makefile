@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT   ?= 8000
 VENV   := .venv
 BIN    := $(VENV)/bin
+NBVAL  := -o addopts= --nbval-lax --nbval-cell-timeout=120 book solutions
 CODE   := $(shell find mamlkit _ext -name '*.py' -o -name '*.js' -o -name '*.css') _config.yml
 .DEFAULT_GOAL := help
 .PHONY: help env html book lab test quick browser notebooks lint format types exercises grade bench links lock clean
@@ -34,7 +35,9 @@ book: html  ## build the book, then serve it on localhost (PORT=8000)
 lab: env  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab book/principles
 
-test: html quick browser notebooks  ## all tests: package, built book in a browser, every notebook
+test: html  ## all tests: package, built book in a browser, every chapter and solution under nbval
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(NBVAL)
 
 quick: env  ## the package's tests, without a browser or notebooks: under a minute
 	$(BIN)/python -m pytest -m "not browser and not slow"
@@ -43,7 +46,7 @@ browser: html  ## open the built book in Chromium, move its sliders
 	$(BIN)/python -m pytest -m browser
 
 notebooks: env  ## run every chapter and every solution under nbval
-	$(BIN)/python -m pytest -p no:doctest --nbval-lax --nbval-cell-timeout 120 book solutions
+	$(BIN)/python -m pytest $(NBVAL)
 
 lint: env  ## style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

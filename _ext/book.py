@@ -45,7 +45,7 @@ class ClaimsDirective(ClaimDirective):
     def run(self) -> list[nodes.Node]:
         lines = ["| label | statement | where |", "|---|---|---|"]
         for label, claim in CLAIMS.items():
-            where = f"[chapter](#{label.lower()}) · {evidence(claim, self.config)}"
+            where = f"{{ref}}`chapter <{label.lower()}>` · {evidence(claim, self.config)}"
             lines.append(f"| **{label}** | {claim.statement} | {where} |")
         container = nodes.container(classes=["claims"])
         self.state.nested_parse(lines, self.content_offset, container)
