@@ -12,8 +12,8 @@ Examples
 torch.Size([1])
 """
 
-from mamlkit.engine import models
+from mamlkit.engine import cost, models, norm
 from mamlkit.engine.meta import MetaGradient, adapt, meta_gradient
 from mamlkit.engine.train import MetaTrained, meta_train
 
-__all__ = ["MetaGradient", "MetaTrained", "adapt", "meta_gradient", "meta_train", "models"]
+__all__ = ["MetaGradient", "MetaTrained", "adapt", "cost", "meta_gradient", "meta_train", "models", "norm"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -83,8 +84,12 @@ def from_module(module: nn.Module, criterion: Callable[..., torch.Tensor]) -> tu
                 f"module's parameter {name!r} has requires_grad=False: set it to True (an inner learning rate of 0 "
                 "keeps it out of the inner loop), or make it a buffer, which nothing changes"
             )
+    module = copy.deepcopy(module)
+    for layer in module.modules():
+        if hasattr(layer, "num_batches_tracked"):
+            layer.num_batches_tracked = None  # type: ignore[assignment]  # a counter that batch norm would change in place
     params = {name: value.detach().clone() for name, value in module.named_parameters()}
-    buffers = {name: value.detach().clone() for name, value in module.named_buffers()}
+    buffers = dict(module.named_buffers())
 
     def loss_fn(params: Params, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return criterion(functional_call(module, (params, buffers), (x,)), y)

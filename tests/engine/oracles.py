@@ -19,7 +19,7 @@ def random_quadratics(rng, *, num_tasks, dim):
     return [quadratic.Quadratic(*pair) for pair in zip(A, b, strict=True)], (torch.tensor(A), torch.tensor(b))
 
 
-def central_differences(function, params, *, step=1e-3):
+def central_differences(function, params, *, step=1e-4):
     """Differentiate the scalar `function(params)` entry by entry, with the five-point formula."""
     leaves, spec = pytree.tree_flatten(params)
 

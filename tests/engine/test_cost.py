@@ -1,0 +1,26 @@
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from mamlkit.engine import cost, models
+
+
+def test_arithmetic_and_memory_follow_the_theory():
+    """A gradient costs 3 forward passes, a Hessian-vector product 6 (claim R4); the first layer saves a little."""
+    params, net = models.mlp([32, 64, 64, 64, 1], torch.Generator().manual_seed(0))
+    x, y = torch.randn(4, 400, 32), torch.randn(4, 400, 1)
+    result = cost.measure(
+        lambda p, x, y: F.mse_loss(net(p, x), y),
+        params,
+        support=(x, y),
+        query=(x, y),
+        num_steps=[0, 1, 2, 4, 8],
+        repeats=1,
+    )
+    for method, flops in result.flops.items():
+        forward = result.flops["plain gradient"] / 3
+        np.testing.assert_allclose(flops / forward, result.theory[method], rtol=0.12, err_msg=method)
+    growth = {method: peak[-1] / peak[1] for method, peak in result.peak_bytes.items()}
+    assert growth["MAML"] > 4
+    assert growth["MAML, checkpointed"] < 1.3
+    assert growth["FOMAML"] < 1.2
