@@ -204,5 +204,7 @@ def _show(value: Any) -> str:
     if type(value).__module__.partition(".")[0] == "torch":
         value = value.numpy()
     with np.printoptions(precision=6, suppress=True, threshold=12):
-        text = " ".join((np.array2string(value, separator=", ") if isinstance(value, np.ndarray) else repr(value)).split())
+        text = " ".join(
+            (np.array2string(value, separator=", ") if isinstance(value, np.ndarray) else repr(value)).split()
+        )
     return text if len(text) <= 300 else text[:297] + "..."

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from mamlkit.grade import wire
-from mamlkit.grade.judge import Key, Trial, Verdict, answers, judge, same
+from mamlkit.grade.judge import Key, Trial, answers, judge, same
 
 PUBLIC_SEED = 20170309
+ATTEMPTS = 20
 VALUES = "application/x-mamlkit-values+json"
 _keys: dict[str, Key] = {}
 _parts: dict[str, Part] = {}
@@ -91,10 +92,12 @@ class Part:
         if self.draws is None or self.reference is None:
             raise ValueError(f"{self.name} needs a function under @part.draw and a check cell that gives the answer")
         generator = rng(seed, self.name)
-        trials = tuple(self._trial(self.draws(generator), digits) for _ in range(self.trials))
         advice = {function.__name__: text for text, function in self.misconceptions}
-        self._tell_apart(trials, [*advice])
-        return Key(self.name, self.points, self.rtol, trials, advice, self.needs)
+        for _ in range(ATTEMPTS):
+            trials = tuple(self._trial(self.draws(generator), digits) for _ in range(self.trials))
+            if not (confused := self._confused(trials, [*advice])):
+                return Key(self.name, self.points, self.rtol, trials, advice, self.needs)
+        raise ValueError(f"{self.name}: in {ATTEMPTS} draws, no input tells {confused}")
 
     def _trial(self, inputs: dict[str, Any], digits: int | None) -> Trial:
         values = []
@@ -108,14 +111,16 @@ class Part:
         names = [function.__name__ for _, function in self.misconceptions]
         return Trial(inputs, values[0], dict(zip(names, values[1:], strict=True)))
 
-    def _tell_apart(self, trials: tuple[Trial, ...], names: list[str]) -> None:
-        columns = {"the right answer": [t.expected for t in trials]}
+    def _confused(self, trials: tuple[Trial, ...], names: list[str]) -> str:
+        """Return which two answers agree on all `trials`, or an empty string."""
+        columns = {"the right answer": [trial.expected for trial in trials]}
         for name in names:
             column = [trial.wrong[name] for trial in trials]
             for other, earlier in columns.items():
                 if all(same(one, two, 100 * self.rtol) for one, two in zip(column, earlier, strict=True)):
-                    raise ValueError(f"{self.name}: no input tells {name} from {other}")
+                    return f"{name} from {other}"
             columns[name] = column
+        return ""
 
 
 class CheckFailed(AssertionError):
@@ -185,15 +190,10 @@ def dump_key(keys: list[Key]) -> str:
 
 @contextmanager
 def declared() -> Iterator[dict[str, Part]]:
-    """Collect the parts that are declared inside the block, and forget them afterwards."""
-    saved = dict(_parts)
-    _parts.clear()
+    """Yield a dictionary that collects the parts declared inside the block, which nobody sees afterwards."""
+    global _parts
+    outside, _parts = _parts, {}
     try:
-        yield (found := {})
-        found.update(_parts)
+        yield _parts
     finally:
-        _parts.clear()
-        _parts.update(saved)
-
-
-__all__ = ["PUBLIC_SEED", "VALUES", "CheckFailed", "Part", "Verdict", "check", "declared", "dump_key", "load_key"]
+        _parts = outside

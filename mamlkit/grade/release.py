@@ -68,9 +68,7 @@ def _public(about: Any) -> dict[str, Any]:
 
 def _new(role: str, source: str, about: Any, tag: str) -> Any:
     cell = nbformat.v4.new_code_cell(source, id=f"{about['exercise']}-{role}")
-    cell.metadata = nbformat.from_dict(
-        {"jupyter": {"source_hidden": True}, "mamlkit": {"role": role}, "tags": [tag]}
-    )
+    cell.metadata = nbformat.from_dict({"jupyter": {"source_hidden": True}, "mamlkit": {"role": role}, "tags": [tag]})
     return cell
 
 
@@ -85,7 +83,9 @@ def _released(cell: Any) -> Any:
 
 def repository_url(config: Path) -> str:
     """Return ``repository.url`` of the book's `config`, the one setting that a fork changes."""
-    found = re.search(r"^repository:\n(?:[ ]+.*\n)*?[ ]+url:[ ]*(\S+)", config.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(
+        r"^repository:\n(?:[ ]+.*\n)*?[ ]+url:[ ]*(\S+)", config.read_text(encoding="utf-8"), re.MULTILINE
+    )
     if found is None:
         raise ValueError(f"{config} has no repository.url")
     return found[1].removesuffix("/")

@@ -1,0 +1,196 @@
+"""Grade one submission: lift its answers, run them in a contained kernel, and count points."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mamlkit.grade import submission
+from mamlkit.grade.instructor import Cell, Exercise
+from mamlkit.grade.kernels import GraderError, KernelHost
+from mamlkit.grade.sandbox import Limits
+
+_hosts: dict[tuple[tuple[str, ...], str], KernelHost] = {}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An exercise with the keys of this run, the limits on a submission, and what contains it."""
+
+    exercise: Exercise
+    keys: list[dict[str, Any]]
+    source_sha256: str
+    isolation: str = "auto"
+
+    @property
+    def limits(self) -> Limits:
+        """Limits on one submission: the defaults, with those the exercise sets."""
+        return replace(Limits(), **self.exercise.limits)
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """Points and advice for one part."""
+
+    part: str
+    points: int
+    out_of: int
+    kind: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one submission earned. ``status`` is graded, unreadable (the student's file) or failed (the grader)."""
+
+    exercise: str
+    title: str
+    status: str
+    points: int
+    out_of: int
+    parts: list[PartResult]
+    notes: list[str] = field(default_factory=list)
+    isolation: str = ""
+    seconds: float = 0.0
+
+
+def prepare(source: Path, *, seed: int, isolation: str = "auto") -> Assignment:
+    """Return the assignment in the instructor's notebook at `source`, drawn in a process of its own.
+
+    Raises
+    ------
+    GraderError
+        If the notebook does not run.
+    """
+    command = [sys.executable, "-m", "mamlkit.grade.grading", str(source), str(seed)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if process.returncode:
+        raise GraderError(f"{source} does not run: {process.stderr.strip()[-2000:]}")
+    data = json.loads(process.stdout)
+    raw = data["exercise"]
+    exercise = Exercise(
+        **{
+            **raw,
+            "cells": tuple(Cell(**cell) for cell in raw["cells"]),
+            "needs": {part: tuple(needs) for part, needs in raw["needs"].items()},
+            "preload": tuple(raw["preload"]),
+        }
+    )
+    return Assignment(exercise, data["keys"], data["sha256"], isolation)
+
+
+def grade(data: bytes, assignment: Assignment) -> Result:
+    """Return the result of the submission in `data`; never raises for anything that a student hands in."""
+    start = time.monotonic()
+    exercise, limits = assignment.exercise, assignment.limits
+    try:
+        notebook = submission.parse(data)
+    except submission.Unreadable as error:
+        return _result(exercise, {}, status="unreadable", notes=[str(error)])
+    lifted = submission.lift(notebook, exercise)
+    if (named := submission.named_exercise(notebook)) not in {"", exercise.name}:
+        lifted.notes.append(f"The notebook says that it is {named[:20]!r}; it was graded as {exercise.name}.")
+    verdicts: dict[str, dict[str, Any]] = {}
+    isolation, status = "", "graded"
+    try:
+        if lifted.answers:
+            host = _host(exercise.preload, assignment.isolation)
+            isolation = host.isolation
+            verdicts = _verdicts(lifted, assignment, host, limits)
+    except (GraderError, subprocess.SubprocessError, OSError, ValueError) as error:
+        status = "failed"
+        lifted.notes.append(f"The grader failed, this is not a zero: {error}")
+    result = _result(exercise, verdicts, status=status, notes=lifted.notes)
+    return replace(result, isolation=isolation, seconds=round(time.monotonic() - start, 2))
+
+
+def _verdicts(lifted: submission.Lifted, assignment: Assignment, host: KernelHost, limits: Limits) -> dict[str, Any]:
+    """Run the answers; leave out one that ends or blocks the kernel and run the others again."""
+    answers, lost = dict(lifted.answers), {}
+    while answers:
+        report = _session(answers, assignment, host, limits)
+        if report["lost"] is None:
+            return {**report["verdicts"], **lost}
+        part, reason = report["lost"]["part"], report["lost"]["reason"]
+        if part not in answers:
+            part = next(iter(answers))  # lost in a cell of another part: the first answer left goes next
+        lost[part] = {"right": False, "kind": "kernel-lost", "advice": f"The kernel was stopped here: it {reason}."}
+        lifted.notes.append(f"{part}: the kernel {reason}; this answer was left out and the others graded without it.")
+        del answers[part]
+    return lost
+
+
+def _session(answers: dict[str, str], assignment: Assignment, host: KernelHost, limits: Limits) -> dict[str, Any]:
+    try:
+        connection = host.start(limits)
+        request = {
+            "cells": [asdict(cell) for cell in assignment.exercise.cells],
+            "answers": answers,
+            "keys": assignment.keys,
+            "connection": connection,
+            "limits": asdict(limits),
+        }
+        process = subprocess.run(
+            [sys.executable, "-m", "mamlkit.grade.session"],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            timeout=limits.total_seconds + 60,
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+        )
+    finally:
+        host.stop()
+    if process.returncode:
+        raise GraderError(f"the session ended with {process.returncode}: {process.stderr.strip()[-2000:]}")
+    report = dict(json.loads(process.stdout))
+    if report.get("failure") or report["setup"]:
+        raise GraderError(report.get("failure") or f"the set-up cell raised {report['setup']}")
+    return report
+
+
+def _result(exercise: Exercise, verdicts: dict[str, Any], *, status: str, notes: list[str]) -> Result:
+    parts = []
+    for part, out_of in exercise.points.items():
+        verdict = verdicts.get(part, {"right": False, "kind": "unanswered", "advice": "Not answered yet."})
+        advice = verdict["advice"]
+        broken = [need for need in exercise.needs[part] if not verdicts.get(need, {}).get("right", False)]
+        if broken and not verdict["right"]:
+            advice += f"\nThis part calls your answer to {', '.join(broken)}, which is not right yet: mend that first."
+        parts.append(PartResult(part, out_of if verdict["right"] else 0, out_of, verdict["kind"], advice))
+    points = sum(part.points for part in parts)
+    return Result(exercise.name, exercise.title, status, points, sum(exercise.points.values()), parts, notes)
+
+
+def _host(preload: tuple[str, ...], isolation: str) -> KernelHost:
+    """Return this process's host with `preload` imported, started at the first call."""
+    host = _hosts.get((preload, isolation))
+    if host is None or host.process.poll() is not None:
+        host = _hosts[preload, isolation] = KernelHost(preload, isolation)
+        atexit.register(host.close)
+    return host
+
+
+def main(source: str, seed: str) -> None:
+    """Print the assignment in an instructor's notebook as JSON: the exercise without solutions, and its keys."""
+    import hashlib
+
+    from mamlkit.grade import instructor, sandbox
+
+    sandbox.conceal()
+    path = Path(source)
+    parts = instructor.parts(instructor.read(path))
+    keys = [part.key(int(seed)).to_json() for part in parts.values()]
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    print(json.dumps({"exercise": asdict(instructor.exercise(path, parts)), "keys": keys, "sha256": sha256}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,222 @@
+"""Kernels for graded notebooks: forked from a process that has done the imports, each contained and used once.
+
+The host process (``python -m mamlkit.grade.kernels``) never sees a key. It reads a line of JSON for each request:
+``start`` forks a kernel, ``stop`` ends it with everything it has started.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mamlkit.grade import sandbox
+from mamlkit.grade.sandbox import Limits
+
+ENVIRONMENT = {
+    "MPLBACKEND": "agg",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "USER": "student",
+}
+KERNEL = (
+    "IPython.core.completerlib",
+    "IPython.extensions.storemagic",
+    "ipykernel.ipkernel",
+    "ipykernel.kernelapp",
+    "mamlkit.grade.parts",
+)
+
+
+class GraderError(RuntimeError):
+    """The grader could not do its work; never the student's fault and never a zero."""
+
+
+class KernelHost:
+    """The process that forks kernels; a context manager.
+
+    Parameters
+    ----------
+    preload : sequence of str
+        Modules to import once for all kernels.
+    isolation : {"auto", "namespaces", "limits"}
+        What contains a kernel; ``auto`` takes namespaces where the system grants them.
+    """
+
+    def __init__(self, preload: tuple[str, ...] = (), isolation: str = "auto") -> None:
+        if not hasattr(os, "fork"):
+            raise GraderError("grading needs Linux or macOS; on Windows use WSL or Docker, or pytest --nbval-lax")
+        self.room = Path(tempfile.mkdtemp(prefix="mamlkit-"))
+        self.room.chmod(0o711)
+        command = [sys.executable, "-m", "mamlkit.grade.kernels", isolation, str(self.room), *preload]
+        kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "LD_LIBRARY_PATH") if name in os.environ}
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**ENVIRONMENT, **kept}
+        )
+        self.isolation = str(self._reply()["isolation"])
+
+    def start(self, limits: Limits) -> dict[str, Any]:
+        """Fork a kernel and return its connection: what jupyter_client needs, and its process id."""
+        return self._ask({"start": asdict(limits)})
+
+    def stop(self) -> None:
+        """End the kernel and everything it has started."""
+        self._ask({"stop": True})
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+        except OSError as error:
+            raise GraderError(f"the kernel host has ended: {error}") from error
+        return self._reply()
+
+    def _reply(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        reply = json.loads(line) if line else {"error": "the kernel host has ended"}
+        if "error" in reply:
+            self.close()
+            raise GraderError(str(reply["error"]))
+        return dict(reply)
+
+    def close(self) -> None:
+        """End the host."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
+        shutil.rmtree(self.room, ignore_errors=True)
+
+    def __enter__(self) -> KernelHost:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def main(isolation: str, room: str, *preload: str) -> None:
+    """Serve requests on standard input until it ends."""
+    requests, replies = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    sandbox.adopt_orphans()
+
+    def reply(data: dict[str, Any]) -> None:
+        replies.write(json.dumps(data) + "\n")
+        replies.flush()
+
+    try:
+        _import(preload)
+        level = _granted(isolation, Path(room))
+    except Exception as error:
+        return reply({"error": str(error)})
+    reply({"isolation": level})
+    kernel = Path(room)
+    for line in requests:
+        request = json.loads(line)
+        if "start" in request:
+            kernel = Path(tempfile.mkdtemp(dir=room))
+            reply(_fork(level, kernel, Limits(**request["start"])))
+        else:
+            _end_children()
+            shutil.rmtree(kernel, ignore_errors=True)
+            reply({})
+    _end_children()
+    return None
+
+
+def _import(preload: tuple[str, ...]) -> None:
+    """Import what every kernel needs, and let mamlkit's other modules be found no more."""
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # no debugger in a graded kernel: it takes long to load
+    for name in (*KERNEL, *preload):
+        importlib.import_module(name)
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "mamlkit" and hasattr(module, "__path__"):
+            module.__path__ = []
+
+
+def _granted(isolation: str, room: Path) -> str:
+    """Return the strongest level that works here, tried in a child process."""
+    reasons = []
+    for level in ("namespaces", "limits") if isolation == "auto" else (isolation,):
+        trial = Path(tempfile.mkdtemp(dir=room))
+        read, write = os.pipe()
+        if (child := os.fork()) == 0:
+            try:
+                sandbox.enter(level, trial, Limits())
+                for module in ("os", "numpy", "IPython"):  # readable by whoever the kernel runs as?
+                    Path(importlib.import_module(module).__file__ or "").open("rb").close()
+            except BaseException as error:
+                os.write(write, str(error).encode()[:500])
+                os._exit(1)
+            os._exit(0)
+        os.close(write)
+        _, status = os.waitpid(child, 0)
+        reason = os.fdopen(read).read()
+        if status == 0:
+            return level
+        reasons.append(f"{level}: {reason}")
+    raise GraderError(
+        f"no kernel can be contained here ({'; '.join(reasons)}). A kernel never runs as root; whoever it runs as must "
+        "be able to read the Python installation. Run the grader as an ordinary user, or in Docker"
+    )
+
+
+def _fork(level: str, room: Path, limits: Limits) -> dict[str, Any]:
+    """Fork a contained kernel and return its connection."""
+    connection = {
+        "transport": "ipc", "ip": str(room / "k"), "key": secrets.token_hex(16), "signature_scheme": "hmac-sha256",
+        "shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5,
+    }  # fmt: skip
+    if (child := os.fork()) == 0:
+        try:
+            os.setsid()
+            sandbox.enter(level, room, limits)
+            _serve(room, connection)
+        finally:
+            os._exit(1)
+    return {**connection, "pid": child}
+
+
+def _serve(room: Path, connection: dict[str, Any]) -> None:
+    from ipykernel.kernelapp import IPKernelApp
+
+    os.environ.update(HOME=str(room), IPYTHONDIR=str(room / "ipython"))
+    file = room / "connection.json"
+    file.write_text(json.dumps(connection))
+    IPKernelApp.launch_instance(
+        argv=["-f", str(file), "--quiet", "--HistoryManager.enabled=False", "--InteractiveShell.colors=NoColor"]
+    )
+
+
+def _end_children() -> None:
+    """Kill what this process has started, and what that has started, until nothing is left."""
+    import psutil
+
+    deadline = time.monotonic() + 20
+    while (left := psutil.Process().children(recursive=True)) and time.monotonic() < deadline:
+        for process in left:
+            try:
+                os.kill(process.pid, signal.SIGKILL)
+                os.waitpid(process.pid, os.WNOHANG)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+        time.sleep(0.005)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

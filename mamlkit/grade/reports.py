@@ -1,0 +1,161 @@
+"""What comes out of grading: a table on the screen, CSV, JSON with a schema, and a page for each student."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import re
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mamlkit.grade.classroom import write
+
+Record = dict[str, Any]
+_TEXT, _COUNT = {"type": "string"}, {"type": "integer", "minimum": 0}
+SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Grades of mamlkit exercises: one record for each notebook handed in",
+    "type": "array",
+    "items": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["student", "file", "sha256", "seed", "source_sha256", "exercise", "title", "status", "points",
+                     "out_of", "parts", "notes", "isolation", "seconds"],
+        "properties": {
+            "student": {**_TEXT, "description": "name of the folder, or of the file before the exercise"},
+            "file": {**_TEXT, "description": "path inside the folder of submissions"},
+            "sha256": {**_TEXT, "description": "of the notebook handed in"},
+            "seed": {**_COUNT, "description": "what the inputs were drawn from; --seed repeats them"},
+            "source_sha256": {**_TEXT, "description": "of the instructor's notebook"},
+            "exercise": {**_TEXT, "description": "such as e02; empty where it is unknown"},
+            "title": _TEXT,
+            "status": {
+                "enum": ["graded", "unreadable", "failed"],
+                "description": "unreadable: the file cannot be graded, 0 points; failed: the grader could not do its "
+                "work, the points mean nothing and the next run tries again",
+            },
+            "points": _COUNT,
+            "out_of": _COUNT,
+            "parts": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["part", "points", "out_of", "kind", "advice"],
+                    "properties": {
+                        "part": _TEXT,
+                        "points": _COUNT,
+                        "out_of": _COUNT,
+                        "kind": {"enum": ["right", "unanswered", "error", "misconception", "changed-input", "differs",
+                                          "kernel-lost"]},
+                        "advice": _TEXT,
+                    },
+                },
+            },
+            "notes": {"type": "array", "items": _TEXT, "description": "whatever was unusual, a sentence each"},
+            "isolation": {
+                "enum": ["namespaces", "limits", ""],
+                "description": "what contained the kernel; empty where none was needed",
+            },
+            "seconds": {"type": "number", "minimum": 0},
+        },
+    },
+}  # fmt: skip
+
+
+def table(records: Sequence[Record], *, width: int = 100) -> str:
+    """Return the parts, points and advice of each notebook as text."""
+    lines: list[str] = []
+    for record in records:
+        who = f"{record['student']} · " if record["student"] else ""
+        head = record["title"] or record["file"]
+        score = {"graded": f"{record['points']}/{record['out_of']}"}.get(record["status"], record["status"].upper())
+        lines += ["", f"{who}{record['exercise']} {head} · {score}".replace("  ", " "), "-" * width]
+        for part in record["parts"]:
+            advice = [wrapped for line in part["advice"].split("\n") for wrapped in textwrap.wrap(line, width - 16)]
+            lines.append(f"{part['part']:8}{part['points']:>2}/{part['out_of']:<3}  {advice[0] if advice else ''}")
+            lines += [" " * 15 + line for line in advice[1:]]
+        lines += [f"  note: {note}" for note in record["notes"]]
+    return "\n".join(lines[1:])
+
+
+def summary(records: Sequence[Record]) -> str:
+    """Return one line for each notebook, for a class."""
+    lines = [f"{'student':24} {'exercise':10} {'points':>7}  remarks"]
+    for record in records:
+        score = f"{record['points']}/{record['out_of']}" if record["status"] == "graded" else record["status"]
+        note = f"{len(record['notes'])} notes" if record["notes"] else ""
+        lines.append(f"{_plain(record['student']):24.24} {record['exercise']:10} {score:>7}  {note}")
+    return "\n".join(lines)
+
+
+def save(records: Sequence[Record], out: Path) -> None:
+    """Write grades.csv, grades.json, grades.schema.json and feedback/<student>.html into `out`."""
+    write(out / "grades.csv", _csv(records))
+    write(out / "grades.json", json.dumps(list(records), indent=1))
+    write(out / "grades.schema.json", json.dumps(SCHEMA, indent=1))
+    (out / "feedback").mkdir(exist_ok=True)
+    students: dict[str, list[Record]] = {}
+    for record in records:
+        students.setdefault(record["student"], []).append(record)
+    for student, theirs in students.items():
+        write(out / "feedback" / f"{_file_name(student)}.html", page(student, theirs))
+
+
+def _csv(records: Sequence[Record]) -> str:
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["student", "exercise", "status", "points", "out_of", "parts", "notes", "file"])
+    for record in records:
+        parts = " ".join(f"{part['part']}={part['points']}/{part['out_of']}" for part in record["parts"])
+        row = [record["student"], record["exercise"], record["status"], record["points"], record["out_of"], parts,
+               " | ".join(record["notes"]), record["file"]]  # fmt: skip
+        rows.writerow([_no_formula(cell) for cell in row])
+    return text.getvalue()
+
+
+def _no_formula(cell: Any) -> Any:
+    """Return `cell` so that no spreadsheet takes a student's text for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell
+
+
+def _plain(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _file_name(student: str) -> str:
+    return re.sub(r"[^\w.-]", "_", student).strip(".") or "unnamed"
+
+
+STYLE = """
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; vertical-align: top; padding: .4rem .6rem;
+border-bottom: 1px solid #8886 } td.points { white-space: nowrap } td.advice { white-space: pre-wrap; overflow-wrap: anywhere }
+"""
+
+
+def page(student: str, records: Sequence[Record]) -> str:
+    """Return the feedback page of one student: points, advice and notes for every notebook, escaped, without scripts."""
+    body = [f"<h1>{html.escape(student or 'Feedback')}</h1>"]
+    for record in records:
+        name = html.escape(f"{record['exercise']} {record['title']}".strip() or record["file"])
+        score = f"{record['points']} of {record['out_of']} points"
+        body.append(f"<h2>{name}</h2><p>{score if record['status'] == 'graded' else record['status']}</p>")
+        body.append("<table><thead><tr><th>Part<th>Points<th>Advice</tr></thead><tbody>")
+        for part in record["parts"]:
+            mark = "✓" if part["kind"] == "right" else "✗"
+            body.append(
+                f"<tr><td>{html.escape(part['part'])}<td class='points'>{mark} {part['points']} of {part['out_of']}"
+                f"<td class='advice'>{html.escape(part['advice'])}</tr>"
+            )
+        body.append("</tbody></table>")
+        if record["notes"]:
+            body.append("<ul>" + "".join(f"<li>{html.escape(note)}" for note in record["notes"]) + "</ul>")
+    return (
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
+        f"<title>Feedback: {html.escape(student)}</title><style>{STYLE}</style>{''.join(body)}</html>\n"
+    )

@@ -1,0 +1,252 @@
+"""One notebook graded: nbval runs its cells in a contained kernel, and the verdicts are made here, outside it.
+
+``python -m mamlkit.grade.session`` reads a request, with the keys, from standard input and writes the report to
+standard output; neither touches the disk. The kernel runs elsewhere and gets inputs without answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import nbformat
+import pytest
+from jupyter_client import BlockingKernelClient
+from nbval.kernel import RunningKernel
+from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
+
+from mamlkit.grade import sandbox
+from mamlkit.grade.judge import Key, Verdict, judge
+from mamlkit.grade.parts import VALUES, CheckFailed, dump_key
+
+GRADER: pytest.StashKey[Grader] = pytest.StashKey()
+
+
+class KernelLost(Exception):
+    """The kernel ended, was too slow, or sent too much."""
+
+
+class ContainedKernel(RunningKernel):  # type: ignore[misc]
+    """nbval's kernel, connected to a process that was forked elsewhere, with an eye on its life and its output."""
+
+    def __init__(self, connection: dict[str, Any], limits: dict[str, Any]) -> None:
+        connection = dict(connection)
+        self.pid, self.limits = connection.pop("pid"), limits
+        self.deadline, self.received = time.monotonic() + limits["total_seconds"], 0
+        self.waiting: deque[dict[str, Any]] = deque()
+        self.kc = BlockingKernelClient()
+        self.kc.load_connection_info(connection)
+        self.kc.start_channels()
+        self.kc.iopub_channel.socket.setsockopt(24, 0)  # ZMQ_RCVHWM: drop no message
+        self._greet()
+
+    def _greet(self) -> None:
+        """Wait until the kernel answers and its broadcasts arrive."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            message = self.kc.kernel_info()
+            with contextlib.suppress(Empty):
+                self.await_reply(message, timeout=30)
+                self.await_idle(message, timeout=0.5)
+                return
+        raise KernelLost("did not start")
+
+    def is_alive(self) -> bool:
+        """Tell whether the kernel's process runs."""
+        try:
+            os.kill(self.pid, 0)
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except ProcessLookupError:
+            return False
+        except OSError:
+            return True
+
+    def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
+        """Wait for the reply to `msg_id` while counting what arrives, and say why it will not come."""
+        end = min(self.deadline, time.monotonic() + (timeout or 0))
+        while True:
+            self._count_output()
+            with contextlib.suppress(Empty):
+                reply = self._receive(self.kc.get_shell_msg, 0.05)
+                if reply["parent_header"].get("msg_id") == msg_id:
+                    return
+                continue
+            if not self.is_alive():
+                raise KernelLost("ended its own process")
+            if time.monotonic() > end:
+                raise KernelLost("took too long")
+
+    def _count_output(self) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                message = self._receive(self.kc.get_iopub_msg, 0)
+                self.received += len(repr(message["content"]))
+                if self.received > self.limits["output_kb"] * 1024:
+                    raise KernelLost(f"printed more than {self.limits['output_kb']} kB")
+                self.waiting.append(message)
+
+    def _receive(self, get: Any, timeout: float) -> Any:
+        try:
+            return get(timeout=timeout)
+        except Empty:
+            raise
+        except Exception as error:
+            raise KernelLost(f"sent a message that cannot be read ({type(error).__name__})") from error
+
+    def get_message(self, stream: str, timeout: float | None = None) -> Any:
+        """Return the next broadcast; nbval asks for these after the reply."""
+        if not self.waiting:
+            end = time.monotonic() + (timeout or 0)
+            while not self.waiting and time.monotonic() < end:
+                self._count_output()
+                time.sleep(0 if self.waiting else 0.002)
+                if not self.waiting and not self.is_alive():
+                    raise KernelLost("ended its own process")
+        if not self.waiting:
+            raise Empty
+        return self.waiting.popleft()
+
+    def stop(self) -> None:
+        """Leave the kernel; its host ends it."""
+        self.kc.stop_channels()
+
+
+class GradedFile(IPyNbFile):  # type: ignore[misc]
+    """The pristine notebook with a student's answers in it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.compare_outputs = False
+        self.lost = ""
+
+    def setup(self) -> None:
+        """Connect to the kernel that waits."""
+        grader: Grader = self.config.stash[GRADER]
+        self.kernel = ContainedKernel(grader.request["connection"], grader.request["limits"])
+        self.config.option.nbval_cell_timeout = grader.request["limits"]["cell_seconds"]
+
+    def collect(self) -> Any:
+        """Yield one item for each cell."""
+        for item in super().collect():
+            yield GradedCell.from_parent(
+                self, name=item.name, cell_num=item.cell_num, cell=item.cell, options=item.options
+            )
+
+    def teardown(self) -> None:
+        """Close the connection."""
+        if self.kernel is not None:
+            self.kernel.stop()
+
+
+class GradedCell(IPyNbCell):  # type: ignore[misc]
+    """A cell that nbval runs; where it is a check, the values that it gives are judged."""
+
+    def runtest(self) -> None:
+        """Run the cell and keep what came of it."""
+        grader: Grader = self.config.stash[GRADER]
+        about = self.cell.metadata["mamlkit"]
+        if self.parent.lost:
+            pytest.skip(self.parent.lost)
+        try:
+            super().runtest()
+        except KernelLost as lost:
+            self.parent.lost = str(lost)
+            grader.report["lost"] = {"part": about["part"], "reason": str(lost)}
+            raise
+        except NbCellError as error:
+            grader.cell_failed(about, self.test_outputs)
+            raise CheckFailed(str(error)) from None
+        if about["role"] == "check":
+            grader.judge(about["part"], self.test_outputs)
+
+
+class Grader:
+    """The pytest plugin of one session: the request in, the report out."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.request = request
+        self.keys = {key.part: key for key in map(Key.from_json, request["keys"])}
+        self.errors: dict[str, str] = {}
+        self.report: dict[str, Any] = {"verdicts": {}, "lost": None, "setup": ""}
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Let the cells find this plugin."""
+        config.stash[GRADER] = self
+
+    def pytest_collect_file(self, file_path: Path, parent: Any) -> Any:
+        """Collect the notebook."""
+        return GradedFile.from_parent(parent, path=file_path)
+
+    def cell_failed(self, about: dict[str, Any], outputs: list[Any]) -> None:
+        """Keep the error that a cell raised: an answer's or a check's belongs to its part."""
+        error = next((out for out in outputs if out.output_type == "error"), {"ename": "an error", "evalue": ""})
+        text = f"{error['ename']}: {error['evalue']}"[:500]
+        if about["role"] == "setup":
+            self.report["setup"] = text
+        elif about["role"] == "answer":
+            self.errors[about["part"]] = f"Your answer cell raised {text}"
+        else:
+            advice = self.errors.get(about["part"], f"The check could not call your answer: {text}")
+            self._record(about["part"], Verdict(False, "error", advice))
+
+    def judge(self, part: str, outputs: list[Any]) -> None:
+        """Judge the values that the check of `part` gave; raise when they are not right, so that pytest counts it."""
+        bundles = [out.data[VALUES] for out in outputs if VALUES in out.get("data", {})]
+        values = bundles[-1] if bundles and isinstance(bundles[-1], dict) else {}
+        verdict = judge(values.get("outcomes"), self.keys[part])
+        if not verdict.right and part in self.errors:
+            verdict = Verdict(False, "error", self.errors[part])
+        self._record(part, verdict)
+        if not verdict.right:
+            raise CheckFailed(verdict.advice)
+
+    def _record(self, part: str, verdict: Verdict) -> None:
+        self.report["verdicts"][part] = vars(verdict)
+
+
+def notebook(request: dict[str, Any]) -> Any:
+    """Return the notebook to run: pristine set-up and checks, the student's answers, inputs without answers."""
+    keys = {key["part"]: Key.from_json(key).blinded() for key in request["keys"]}
+    cells = []
+    for cell in request["cells"]:
+        source = cell["source"]
+        if cell["role"] == "answer":
+            source = request["answers"].get(cell["part"], source)
+        if cell["role"] == "check":
+            source = f'__import__("mamlkit.grade").grade.load_key("{dump_key([keys[cell["part"]]])}")\n{source}'
+        new = nbformat.v4.new_code_cell(source, id=cell["id"])
+        new.metadata = nbformat.from_dict({"mamlkit": {"role": cell["role"], "part": cell["part"]}})
+        cells.append(new)
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Run one notebook under pytest and nbval and return the report."""
+    grader, log = Grader(request), io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(log):
+        path = Path(folder) / "exercise.ipynb"
+        nbformat.write(notebook(request), path)
+        options = ["-p", "no:cacheprovider", "-p", "no:doctest", "-p", "nbval.plugin", "-c", os.devnull, "--color=no"]
+        code = pytest.main([*options, "--rootdir", folder, str(path)], plugins=[grader])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        grader.report["failure"] = f"pytest ended with {code!r}: {log.getvalue()[-2000:]}"
+    return grader.report
+
+
+def main() -> None:
+    """Read a request, write its report."""
+    sandbox.conceal()
+    json.dump(run(json.load(sys.stdin)), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
