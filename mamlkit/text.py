@@ -18,12 +18,11 @@ ENGLISH: dict[str, str] = {
     "explorer.copied": "Link copied",
     "explorer.in_address": "The address bar now holds the link",
     "explorer.table": "All numbers of this figure",
-    "explorer.readouts": "Readouts",
     "explorer.mark": "mark",
-    "explorer.x": "horizontal",
-    "explorer.y": "vertical",
-    "explorer.quantity": "quantity",
-    "explorer.value": "value",
+    "explorer.x": "across",
+    "explorer.y": "up",
+    "explorer.point": "point in the plane",
+    "explorer.drag": "Drag the ring, or focus it and use the arrow keys.",
     "explorer.legend": "Legend: show or hide",
     "explorer.noscript": "This figure answers to sliders where scripts are allowed. Without them it shows one state:",
     # quadratic landscape
@@ -93,6 +92,17 @@ ENGLISH: dict[str, str] = {
     "sinusoid.error": "mean squared error on query sets",
     "sinusoid.alt": "A sine wave over inputs from −5 to 5, ten points on it, and curves that networks made of them.",
     "sinusoid.error_alt": "Mean squared error on the query sets of new tasks against the number of inner steps.",
+    # cost
+    "cost.num_steps": "inner steps K",
+    "cost.maml": "MAML",
+    "cost.fomaml": "FOMAML",
+    "cost.baseline": "plain gradient",
+    "cost.flops": "arithmetic, in forward passes",
+    "cost.seconds": "time, in plain gradients",
+    "cost.memory": "peak memory in megabytes",
+    "cost.flops_alt": "Arithmetic against inner steps: points counted by the machine lie on the three lines of theory.",
+    "cost.seconds_alt": "Time against inner steps for MAML, FOMAML and a plain gradient; MAML's line is the steepest.",
+    "cost.memory_alt": "Peak memory against inner steps: MAML's grows in a line, FOMAML's soon stays level.",
 }
 
 TABLES: dict[str, dict[str, str]] = {"en": ENGLISH}
