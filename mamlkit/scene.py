@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mamlkit._check import Array, as_array, as_count, as_number, as_positive
+from mamlkit._check import Array, as_array, as_count, as_positive
 
 
 class Style(NamedTuple):
@@ -32,7 +32,7 @@ ROLES: dict[str, Style] = {
     "task_a": Style("#0067a8", "#62b5f0"),
     "task_b": Style("#c24e00", "#ff9d52", dash=(6, 3), marker="square"),
     "support": Style("#0067a8", "#62b5f0", marker="circle"),
-    "query": Style("#8a4b9c", "#d9a5e6", marker="diamond"),
+    "query": Style("#4a4a4a", "#d0d0d0", marker="diamond"),
     "initial": Style("#1c1c1c", "#f5f5f5", marker="handle"),
     "maml": Style("#00795a", "#35d0a2", width=3.4),
     "fomaml": Style("#a8216f", "#ff86c3", dash=(8, 3.5), width=3.0),
@@ -205,6 +205,13 @@ class Readout:
         return (parts if np.ndim(number) == 0 else f"({parts})") + self.unit
 
 
+class ArrowScale(NamedTuple):
+    """Draw the longest arrow `longest` axis units long once its vector has the norm `full_at`, shorter below that."""
+
+    longest: float
+    full_at: float
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """A figure as data.
@@ -217,9 +224,8 @@ class Scene:
     readouts : sequence of Readout
     alt : str
         One or two sentences that say what is to be seen, for readers who do not see it.
-    arrow_limit : float
-        Longest arrow, in axis units. Arrows longer than that are all shrunk by one common factor, so that their
-        directions and their ratio stay true.
+    arrows : ArrowScale, optional
+        How long arrows are drawn; as long as their vectors if left out.
 
     Raises
     ------
@@ -238,14 +244,14 @@ class Scene:
     marks: Sequence[Mark]
     readouts: Sequence[Readout]
     alt: str
-    arrow_limit: float = math.inf
+    arrows: ArrowScale | None = None
 
     def __post_init__(self) -> None:
         _check_text("alt", self.alt)
         if not isinstance(self.axes, Axes):
             raise TypeError(f"axes must be Axes, got {self.axes!r}")
-        if self.arrow_limit != math.inf:
-            as_positive("arrow_limit", as_number("arrow_limit", self.arrow_limit))
+        if self.arrows is not None:
+            object.__setattr__(self, "arrows", ArrowScale(*(as_positive("arrows", size) for size in self.arrows)))
         for field, kind in (("marks", Mark), ("readouts", Readout)):
             parts = tuple(getattr(self, field))
             for part in parts:
@@ -261,9 +267,11 @@ class Scene:
         return " ".join([self.alt, *(f"{readout.label}: {readout}." for readout in self.readouts)])
 
     def arrow_scale(self) -> float:
-        """Return the one factor, at most 1, by which all arrows are shrunk to stay within `arrow_limit`."""
+        """Return the one factor by which all arrows are drawn; it keeps their directions and their ratio true."""
         lengths = [float(np.hypot(*mark.xy[1])) for mark in self.marks if mark.kind == "arrow"]
-        return min(1.0, self.arrow_limit / max(lengths)) if any(lengths) else 1.0
+        if self.arrows is None or not lengths:
+            return 1.0
+        return self.arrows.longest / max(*lengths, self.arrows.full_at)
 
 
 # Norms below this are rounding dust: they read as 0 and have no direction.

@@ -92,15 +92,12 @@ def _draw_points(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: floa
 
 
 def _draw_arrow(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
-    tail, vector = mark.xy[0], mark.xy[1] * scale
-    ax.annotate(
-        "",
-        xy=tail + vector,
-        xytext=tail,
-        zorder=layer,
-        arrowprops={"arrowstyle": "-|>,head_width=0.35,head_length=0.7", "shrinkA": 0, "shrinkB": 0, **_line(style)},
-    )
-    ax.plot([], [], **_line(style), label=mark.label or None)  # an annotation has no legend entry of its own
+    tail, tip = mark.xy[0], mark.xy[0] + mark.xy[1] * scale
+    length = np.hypot(*(ax.transData.transform(tip) - ax.transData.transform(tail))) * 72 / ax.figure.dpi
+    neck = tip - (tip - tail) * min(0.6, 8 / max(length, 1e-9))
+    ax.plot(*np.array([tail, neck]).T, **_line(style), solid_capstyle="butt", label=mark.label or None, zorder=layer)
+    head = {"width": 0, "headwidth": min(10, length * 0.6), "headlength": min(11, length * 0.6), "shrink": 0}
+    ax.annotate("", tip, neck, zorder=layer, arrowprops={**head, "facecolor": style.light, "linewidth": 0})
 
 
 def _draw_bars(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
@@ -113,12 +110,14 @@ def _draw_area(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float,
 
 
 def _draw_ellipses(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
-    t = np.linspace(0, 2 * np.pi, 181)[:, None]
-    centre, a, b = mark.xy
+    from matplotlib.patches import Ellipse
+
+    turn, half_axes, _ = np.linalg.svd(mark.xy[1:].T)  # conjugate half axes to principal ones
+    angle = np.degrees(np.arctan2(turn[1, 0], turn[0, 0]))
     for index, radius in enumerate(mark.radii):
-        curve = centre + radius * (np.cos(t) * a + np.sin(t) * b)
-        label = mark.label if index == 0 and mark.label else None
-        ax.plot(*curve.T, **{**_line(style), "linewidth": 0.9}, alpha=0.6, label=label, zorder=1)
+        size, label = 2 * radius * half_axes, mark.label if index == 0 and mark.label else None
+        look = {**_line(style), "linewidth": 0.9, "fill": False, "alpha": 0.6}
+        ax.add_patch(Ellipse(tuple(mark.xy[0]), *size, angle=angle, label=label, zorder=1, **look))
 
 
 def _tag(ax: matplotlib.axes.Axes, mark: Mark, scale: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from mamlkit.figures.draw import draw, new_figure
@@ -52,9 +53,11 @@ class Picture:
 
     def tag(self, kind: str) -> str:
         """Return an HTML `img` element that holds the picture and its alternative text."""
-        media = {"png": "image/png", "svg": "image/svg+xml"}[kind]
-        data = base64.b64encode(self.save(kind)).decode()
-        return f'<img src="data:{media};base64,{data}" alt="{html.escape(self.alt)}" style="max-width:100%">'
+        data = {
+            "png": lambda: "image/png;base64," + base64.b64encode(self.save("png")).decode(),
+            "svg": lambda: "image/svg+xml," + urllib.parse.quote(self.save("svg"), safe=" /:;=,"),  # compresses better
+        }[kind]()
+        return f'<img src="data:{data}" alt="{html.escape(self.alt)}" style="max-width:100%">'
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         return {"text/html": self.tag("png"), "image/png": self.save("png"), "text/plain": self.alt}

@@ -1,0 +1,181 @@
+"""The controls of an explorer, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mamlkit._check import as_count, as_positive, as_vector
+
+
+@dataclass(frozen=True, eq=False)
+class Slider:
+    """A number moved along a grid of values.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        At least two, increasing.
+    default : float
+        One of them.
+    label : str
+        What it is, for the reader.
+    unit : str
+        Written after the number.
+    digits : int
+        Digits after the point.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the values do not increase or the default is none of them.
+
+    Examples
+    --------
+    >>> Slider([0.0, 0.5, 1.0], 0.5, "inner learning rate α").index(0.7)
+    1
+    """
+
+    values: ArrayLike
+    default: float
+    label: str
+    unit: str = ""
+    digits: int = 2
+
+    def __post_init__(self) -> None:
+        values = as_vector("values", self.values)
+        if len(values) < 2 or (np.diff(values) <= 0).any():
+            raise ValueError(f"values must be two or more increasing numbers, got {self.values!r}")
+        as_count("digits", self.digits)
+        object.__setattr__(self, "values", tuple(values.tolist()))
+        if not np.isclose(values, self.default, rtol=1e-9, atol=1e-12).any():
+            raise ValueError(f"default must be one of the values, got {self.default!r}")
+
+    def index(self, value: Any) -> int:
+        """Return the index of the grid value next to `value`.
+
+        Raises
+        ------
+        ValueError
+            If `value` is no finite number within the grid.
+        """
+        values = np.asarray(self.values)
+        if isinstance(value, bool) or not np.isscalar(value) or not np.isreal(value):
+            raise ValueError(f"must be a number, got {value!r}")
+        if not values[0] - 1e-9 <= float(value) <= values[-1] + 1e-9:  # false for NaN as well
+            raise ValueError(f"must lie between {values[0]:g} and {values[-1]:g}, got {value!r}")
+        return int(np.abs(values - float(value)).argmin())
+
+    def accept(self, value: Any) -> float:
+        """Return the grid value next to `value`; errors as in :meth:`index`."""
+        return self.values[self.index(value)]
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One of a few values, all in view; numbers or words.
+
+    Parameters
+    ----------
+    values : sequence
+        At least two different numbers or strings, as the scene function takes them.
+    default : number or str
+        One of them.
+    label : str
+        What is chosen, for the reader.
+    names : sequence of str, optional
+        What the reader sees for each value; the value itself if left out.
+
+    Examples
+    --------
+    >>> Choice((1, 2, 5, 10), 1, "inner steps K").index(5)
+    2
+    """
+
+    values: Sequence[Any]
+    default: Any
+    label: str
+    names: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        values = tuple(self.values)
+        if len(values) < 2 or len(set(values)) < len(values):
+            raise ValueError(f"values must be two or more different ones, got {self.values!r}")
+        names = tuple(self.names) or tuple(str(value) for value in values)
+        if len(names) != len(values):
+            raise ValueError(f"names must be as many as values, got {self.names!r}")
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "names", names)
+        self.index(self.default)
+
+    def index(self, value: Any) -> int:
+        """Return the index of `value`; ValueError if it is none of them."""
+        if value not in self.values:
+            raise ValueError(f"must be one of {', '.join(map(str, self.values))}; got {value!r}")
+        return self.values.index(value)
+
+    def accept(self, value: Any) -> Any:
+        """Return `value`, one of the values; ValueError if it is none of them."""
+        return self.values[self.index(value)]
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A point of the plane, dragged by hand, on which marks depend *affinely* (readouts: at most quadratically).
+
+    Parameters
+    ----------
+    low, high : array_like, shape (2,)
+        Lower left and upper right corner of the box it stays in.
+    default : array_like, shape (2,)
+        Where it starts, inside the box.
+    label : str
+        What it is, for the reader.
+    mark : str
+        Name of the mark of the scene that is dragged.
+    step : float
+        What an arrow key moves it by.
+    digits : int
+        Digits after the point.
+
+    Examples
+    --------
+    >>> Point([-1, -1], [1, 1], [0, 0.5], "initialisation θ", mark="theta").at(1.0, 0.5)
+    (1.0, 0.0)
+    """
+
+    low: ArrayLike
+    high: ArrayLike
+    default: ArrayLike
+    label: str
+    mark: str
+    step: float = 0.1
+    digits: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "default"):
+            object.__setattr__(self, name, tuple(as_vector(name, getattr(self, name), size=2).tolist()))
+        as_positive("step", self.step)
+        if not np.less(self.low, self.high).all():
+            raise ValueError(f"high must be above low, got {self.low!r} and {self.high!r}")
+        self.accept(self.default)
+
+    def at(self, s: float, t: float) -> tuple[float, float]:
+        """Return the point a share `s` of the way across the box and `t` of the way up."""
+        low, high = np.asarray(self.low), np.asarray(self.high)
+        x, y = low + np.array([s, t]) * (high - low)
+        return float(x), float(y)
+
+    def accept(self, value: Any) -> tuple[float, float]:
+        """Return `value` as two floats; ValueError if it lies outside the box."""
+        x, y = as_vector("the point", value, size=2).tolist()
+        if not (np.less_equal(self.low, (x, y)).all() and np.less_equal((x, y), self.high).all()):
+            raise ValueError(f"must lie between {self.low!r} and {self.high!r}, got {value!r}")
+        return x, y
+
+
+Control = Slider | Choice | Point
