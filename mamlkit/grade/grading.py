@@ -114,7 +114,8 @@ def grade(data: bytes, assignment: Assignment) -> Result:
 
 def _verdicts(lifted: submission.Lifted, assignment: Assignment, host: KernelHost, limits: Limits) -> dict[str, Any]:
     """Run the answers; leave out one that ends or blocks the kernel and run the others again."""
-    answers, lost = dict(lifted.answers), {}
+    answers = dict(lifted.answers)
+    lost: dict[str, Any] = {}
     while answers:
         report = _session(answers, assignment, host, limits)
         if report["lost"] is None:

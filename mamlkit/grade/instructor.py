@@ -78,11 +78,11 @@ def read(path: Path) -> Any:
 
 
 def strip(source: str) -> str:
-    """Return an answer cell's source with each solution replaced by a line that raises NotImplementedError.
+    r"""Return an answer cell's source with each solution replaced by a line that raises NotImplementedError.
 
     Examples
     --------
-    >>> print(strip('def f(x):\\n    ### BEGIN SOLUTION\\n    return 2 * x\\n    ### END SOLUTION'))
+    >>> print(strip('def f(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION'))
     def f(x):
         raise NotImplementedError("your answer here")
     """

@@ -156,16 +156,13 @@ def _is_numeric(value: Any) -> bool:
 
 def _numbers(value: Any) -> np.ndarray[Any, Any] | None:
     """Return `value` as an array of numbers, or None where it is none."""
-    if value is None or isinstance(value, str | dict | Other):
+    if value is None or isinstance(value, str | dict | wire.Other):
         return None
     try:
         array = np.asarray(value)
     except (ValueError, TypeError, RuntimeError):  # ragged lists
         return None
     return array if array.dtype.kind in "biufc" else None
-
-
-Other = wire.Other
 
 
 def _common_factor(values: list[Any], key: Key) -> float | None:
@@ -187,7 +184,7 @@ def _difference(value: Any, expected: Any) -> str:
     numbers, right = _numbers(value), _numbers(expected)
     if value is None:
         return "Your answer is None: does the function return its result?"
-    if isinstance(value, Other):
+    if isinstance(value, wire.Other):
         return f"Your answer is a {value.kind}, where numbers are expected."
     if numbers is not None and right is not None and numbers.shape != right.shape:
         return f"Your answer has shape {numbers.shape}, the right one {right.shape}."

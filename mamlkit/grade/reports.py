@@ -132,14 +132,16 @@ def _file_name(student: str) -> str:
 
 
 STYLE = """
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
+:root { color-scheme: light dark }
 table { border-collapse: collapse; width: 100% } th, td { text-align: left; vertical-align: top; padding: .4rem .6rem;
-border-bottom: 1px solid #8886 } td.points { white-space: nowrap } td.advice { white-space: pre-wrap; overflow-wrap: anywhere }
+border-bottom: 1px solid #8886 }
+td.points { white-space: nowrap } td.advice { white-space: pre-wrap; overflow-wrap: anywhere }
 """
 
 
 def page(student: str, records: Sequence[Record]) -> str:
-    """Return the feedback page of one student: points, advice and notes for every notebook, escaped, without scripts."""
+    """Return the feedback page of one student: points, advice and notes for each notebook, escaped, no scripts."""
     body = [f"<h1>{html.escape(student or 'Feedback')}</h1>"]
     for record in records:
         name = html.escape(f"{record['exercise']} {record['title']}".strip() or record["file"])

@@ -8,6 +8,7 @@ A kernel never runs as root: started by root, it becomes a user that owns nothin
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -22,14 +23,8 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt")
 DEVICES = ("null", "zero", "random", "urandom")
 FIRST_UID = 200_000
 _MS = {"nosuid": 2, "nodev": 4, "noexec": 8, "bind": 4096, "rec": 16384, "private": 1 << 18}
-_CLONE = {
-    "mount": 0x20000,
-    "uts": 0x4000000,
-    "ipc": 0x8000000,
-    "user": 0x10000000,
-    "pid": 0x20000000,
-    "net": 0x40000000,
-}
+_CLONE_NEWUSER = 0x10000000
+_CLONE_OTHERS = 0x20000 | 0x4000000 | 0x8000000 | 0x20000000 | 0x40000000  # mount, host name, ipc, pid, network
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_SET_CHILD_SUBREAPER = 1, 4, 38, 36
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _MOUNT_SETATTR, _AT_RECURSIVE, _READ_ONLY = 442, 0x8000, 1 | 2 | 4  # read-only, no set-uid, no devices
@@ -93,10 +88,10 @@ def enter(level: str, room: Path, limits: Limits) -> None:
 
 
 def _own_namespaces() -> None:
-    uid, gid, flags = os.getuid(), os.getgid(), sum(_CLONE.values())
+    uid, gid = os.getuid(), os.getgid()
     if uid == 0:
-        return _call("unshare", flags - _CLONE["user"])
-    _call("unshare", flags)
+        return _call("unshare", _CLONE_OTHERS)
+    _call("unshare", _CLONE_NEWUSER | _CLONE_OTHERS)
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
@@ -130,10 +125,8 @@ def _own_file_system(room: Path) -> None:
     for name in ("tmp", "dev/shm"):
         (root / name).chmod(0o1777)
     _bind(room, root, recursive=False)
-    try:
+    with contextlib.suppress(OSError):  # a container that masks /proc forbids this; the kernel does without
         _call("mount", "proc", root / "proc", "proc", _MS["nosuid"] | _MS["nodev"] | _MS["noexec"], None)
-    except OSError:
-        pass  # a container that masks /proc forbids this; the kernel does without
     _call("syscall", _PIVOT_ROOT[os.uname().machine], root, root / "old")
     os.chdir("/")
     _call("umount2", "/old", 2)

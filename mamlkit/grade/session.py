@@ -44,7 +44,7 @@ class ContainedKernel(RunningKernel):  # type: ignore[misc]
         self.deadline, self.received = time.monotonic() + limits["total_seconds"], 0
         self.waiting: deque[dict[str, Any]] = deque()
         self.kc = BlockingKernelClient()
-        self.kc.load_connection_info(connection)
+        self.kc.load_connection_info(connection)  # type: ignore[arg-type]
         self.kc.start_channels()
         self.kc.iopub_channel.socket.setsockopt(24, 0)  # ZMQ_RCVHWM: drop no message
         self._greet()

@@ -7,10 +7,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from mamlkit.grade.instructor import MARKER, Exercise
+from mamlkit.grade.instructor import MARKER, Cell, Exercise
 
 MAX_BYTES = 10 << 20
 MAX_ANSWER = 100_000
+WAYS = ("its id", "its metadata", "its first line", "its function's name")
 
 
 class Unreadable(ValueError):
@@ -63,35 +64,43 @@ def named_exercise(notebook: dict[str, Any]) -> str:
 
 
 def lift(notebook: dict[str, Any], exercise: Exercise) -> Lifted:
-    """Return the student's answers to `exercise`: found by cell id, else metadata, else marker line, else function name.
+    """Return the student's answers to `exercise`, found in the first of WAYS that leads to one.
 
     Of several cells for one part, the last that is filled in counts. Everything else in the notebook is ignored.
     """
     lifted = Lifted()
     cells = [cell for raw in notebook["cells"] if (cell := _code(raw, lifted)) is not None]
-    for number, pristine in enumerate(cell for cell in exercise.cells if cell.role == "answer"):
-        part, stub = pristine.part, pristine.source
-        ways = {
-            "its id": lambda cell, wanted=pristine.id: cell.id == wanted,
-            "its metadata": lambda cell, wanted=part: cell.metadata_part == wanted,
-            "its first line": lambda cell, wanted=MARKER.format(part): cell.source.startswith(wanted),
-            "its function's name": lambda cell, wanted=_function(stub): (
-                wanted != "" and _function(cell.source) == wanted
-            ),
-        }
-        for rank, (way, matches) in enumerate(ways.items()):
-            found = [cell.source for cell in cells if matches(cell) and not _unanswered(cell.source, stub)]
-            if len(found) > 1:
-                lifted.notes.append(f"{part}: {len(found)} answer cells; the last one counts.")
-            if found:
-                lifted.answers[part] = found[-1]
-                if rank:
-                    lifted.notes.append(f"{part}: the answer was found by {way}; its cell had lost its id.")
-                break
-        if number == 0 and not any(cell.id in {c.id for c in exercise.cells} for cell in cells):
-            lifted.notes.append(f"No cell of {exercise.name} kept its id.")
+    if not {cell.id for cell in cells} & {cell.id for cell in exercise.cells}:
+        lifted.notes.append(f"No cell of {exercise.name} kept its id.")
+    for pristine in exercise.cells:
+        if pristine.role == "answer":
+            _lift_part(cells, pristine, lifted)
     _note_changes(cells, exercise, lifted)
     return lifted
+
+
+def _lift_part(cells: list[_Found], pristine: Cell, lifted: Lifted) -> None:
+    filled = [(_evidence(cell, pristine), cell) for cell in cells if not _unanswered(cell.source, pristine.source)]
+    for rank, way in enumerate(WAYS):
+        found = [cell.source for evidence, cell in filled if evidence[rank]]
+        if len(found) > 1:
+            lifted.notes.append(f"{pristine.part}: {len(found)} answer cells; the last one counts.")
+        if found and rank:
+            lifted.notes.append(f"{pristine.part}: the answer was found by {way}; its cell had lost its id.")
+        if found:
+            lifted.answers[pristine.part] = found[-1]
+            return
+
+
+def _evidence(cell: _Found, pristine: Cell) -> tuple[bool, ...]:
+    """Return in which of WAYS `cell` is the answer cell that was `pristine`."""
+    name = _function(pristine.source)
+    return (
+        cell.id == pristine.id,
+        cell.metadata_part == pristine.part,
+        cell.source.startswith(MARKER.format(pristine.part)),
+        name != "" and _function(cell.source) == name,
+    )
 
 
 def _code(raw: Any, lifted: Lifted) -> _Found | None:
