@@ -124,7 +124,7 @@ class Mark:
     kind: str
     name: str
     role: str
-    xy: Array
+    xy: Any  # array_like when given, an array ever after
     label: str = ""
     tag: str = ""
     visible: bool = True

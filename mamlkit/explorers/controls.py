@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from mamlkit._check import as_count, as_positive, as_vector
+from mamlkit._check import as_count, as_number, as_positive, as_vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +39,7 @@ class Slider:
     1
     """
 
-    values: ArrayLike
+    values: Any
     default: float
     label: str
     unit: str = ""
@@ -60,15 +59,14 @@ class Slider:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If `value` is no finite number within the grid.
         """
         values = np.asarray(self.values)
-        if isinstance(value, bool) or not np.isscalar(value) or not np.isreal(value):
-            raise ValueError(f"must be a number, got {value!r}")
-        if not values[0] - 1e-9 <= float(value) <= values[-1] + 1e-9:  # false for NaN as well
-            raise ValueError(f"must lie between {values[0]:g} and {values[-1]:g}, got {value!r}")
-        return int(np.abs(values - float(value)).argmin())
+        number = as_number("value", value)
+        if not values[0] - 1e-9 <= number <= values[-1] + 1e-9:
+            raise ValueError(f"value must lie between {values[0]:g} and {values[-1]:g}, got {value!r}")
+        return int(np.abs(values - number).argmin())
 
     def accept(self, value: Any) -> float:
         """Return the grid value next to `value`; errors as in :meth:`index`."""
@@ -115,7 +113,7 @@ class Choice:
     def index(self, value: Any) -> int:
         """Return the index of `value`; ValueError if it is none of them."""
         if value not in self.values:
-            raise ValueError(f"must be one of {', '.join(map(str, self.values))}; got {value!r}")
+            raise ValueError(f"value must be one of {', '.join(map(str, self.values))}; got {value!r}")
         return self.values.index(value)
 
     def accept(self, value: Any) -> Any:
@@ -148,9 +146,9 @@ class Point:
     (1.0, 0.0)
     """
 
-    low: ArrayLike
-    high: ArrayLike
-    default: ArrayLike
+    low: Any
+    high: Any
+    default: Any
     label: str
     mark: str
     step: float = 0.1
@@ -172,9 +170,9 @@ class Point:
 
     def accept(self, value: Any) -> tuple[float, float]:
         """Return `value` as two floats; ValueError if it lies outside the box."""
-        x, y = as_vector("the point", value, size=2).tolist()
+        x, y = as_vector("value", value, size=2).tolist()
         if not (np.less_equal(self.low, (x, y)).all() and np.less_equal((x, y), self.high).all()):
-            raise ValueError(f"must lie between {self.low!r} and {self.high!r}, got {value!r}")
+            raise ValueError(f"value must lie between {self.low!r} and {self.high!r}, got {value!r}")
         return x, y
 
 

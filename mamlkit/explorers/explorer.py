@@ -32,7 +32,7 @@ class _ControlTrait(traitlets.TraitType):
         try:
             return self._control.accept(value)
         except (TypeError, ValueError) as error:
-            raise traitlets.TraitError(f"{self.name} {error}") from error
+            raise traitlets.TraitError(f"{self.name}: {error}") from error
 
 
 class Explorer(anywidget.AnyWidget):
@@ -111,6 +111,6 @@ class Explorer(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         from mamlkit.figures import picture
 
-        widget, metadata = super()._repr_mimebundle_(**kwargs)
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         still = picture(self.scene())
-        return {**widget, "text/html": self.html(), "image/png": still.save("png"), "text/plain": still.alt}, metadata
+        return {**data, "text/html": self.html(), "image/png": still.save("png"), "text/plain": still.alt}, metadata

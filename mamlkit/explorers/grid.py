@@ -138,7 +138,7 @@ class Grid:
             if isinstance(exact, str):
                 continue
             stack = np.array(at_nodes[: node_count(part)])
-            guess = np.tensordot(weights(*share, len(stack)), stack, axes=1)
+            guess = np.tensordot(weights(float(share[0]), float(share[1]), len(stack)), stack, axes=1)
             if np.abs(guess - exact).max(initial=0.0) > 1e-9 * max(1.0, np.abs(stack).max(initial=0.0)):
                 degree = "affine" if len(stack) == 3 else "at most quadratic"
                 raise ValueError(f"{' '.join(key)} must be {degree} in {name}, but is not at {_words(here)}")

@@ -7,7 +7,7 @@ are never confused: paths descend the support losses, the outer loss J judges wi
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -67,7 +67,7 @@ def naive_meta_gradient(theta: ArrayLike, task: QuadraticTask, *, inner_lr: floa
 
 
 def quadratic_scene(alpha: float, curvature: float, num_steps: int, theta: ArrayLike) -> Scene:
-    """Return the landscape of both tasks as seen from `theta` (claims R1, R2, R3).
+    r"""Return the landscape of both tasks as seen from `theta` (claims R1, R2, R3).
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def quadratic_scene(alpha: float, curvature: float, num_steps: int, theta: Array
     -------
     Scene
         Arrows are *negative* mean meta-gradients, to one common scale. The losses are taken to be zero at their
-        minima, so J is the mean of :math:`L^Q(\\phi) - \\min L^Q`.
+        minima, so J is the mean of :math:`L^Q(\phi) - \min L^Q`.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def quadratic_scene(alpha: float, curvature: float, num_steps: int, theta: Array
     --------
     >>> scene = quadratic_scene(alpha=0.5, curvature=2.0, num_steps=1, theta=[0.0, 2.0])
     >>> [str(readout) for readout in scene.readouts if readout.name == "angle_fomaml"]
-    ['45.7°']
+    ['30.8°']
     """
     alpha, num_steps = as_nonnegative("alpha", alpha), as_count("num_steps", num_steps)
     theta = as_vector("theta", theta, size=2)
@@ -105,7 +105,7 @@ def quadratic_scene(alpha: float, curvature: float, num_steps: int, theta: Array
         *background,
         *_paths(theta, tasks, inner_lr=alpha, num_steps=num_steps),
         *(_arrow(name, theta, arrows[name]) for name in ("naive", "fomaml", "maml")),
-        Mark("points", "theta", "initial", theta[None], tag="θ"),
+        Mark("points", "theta", "initial", [theta], tag="θ"),
     ]
     readouts = [
         Readout("outer_loss", text("quadratic.outer_loss"), _outer_loss(theta, tasks, alpha, num_steps)),
@@ -128,116 +128,6 @@ def quadratic_landscape() -> Explorer:
     >>> explorer.alpha = 0.25
     >>> str(explorer.scene().readouts[-1])
     '0.50'
-    """
-    from mamlkit.explorers.explorer import Explorer
-
-
-MAX_CURVATURE = 2.0  # the steepest that task A can be made, hence the steepest of all
-MAX_INNER_LR = 2.0 / MAX_CURVATURE  # beyond it the inner loop of the steepest task diverges
-CURVATURES = np.arange(1, 9) * MAX_CURVATURE / 8
-INNER_LRS = np.arange(21) * MAX_INNER_LR / 20
-NUM_STEPS = (1, 2, 5, 10)
-XLIM, YLIM = (-3.2, 3.2), (-2.6, 2.6)
-TASK_RADII = (0.4, 0.8, 1.2, 1.6)
-OUTER_RADII = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
-LONGEST_HALF_AXIS = 40.0  # the level sets of a nearly flat loss are cut here, far outside the figure
-
-
-def landscape_tasks(curvature: float) -> tuple[QuadraticTask, QuadraticTask]:
-    """Return tasks A and B in the plane; `curvature` is the curvature of A along its steep direction.
-
-    Examples
-    --------
-    >>> task_a, task_b = landscape_tasks(2.0)
-    >>> np.linalg.eigvalsh(task_a.support.A).round(12), np.linalg.eigvalsh(task_b.support.A).round(12)
-    (array([1., 2.]), array([0.25, 1.  ]))
-    """
-    A = _rotated(as_positive("curvature", curvature), 1.0, degrees=65.0)
-    B = _rotated(0.25, 1.0, degrees=20.0)
-    return (
-        QuadraticTask(Quadratic.with_minimiser(A, [-1.5, 0.5]), Quadratic.with_minimiser(A, [-1.2, 0.9])),
-        QuadraticTask(Quadratic.with_minimiser(B, [1.5, -0.6]), Quadratic.with_minimiser(B, [1.8, -0.9])),
-    )
-
-
-def naive_meta_gradient(theta: ArrayLike, task: QuadraticTask, *, inner_lr: float, num_steps: int) -> Array:
-    """Return the wrong meta-gradient that uses one Jacobian however many steps were made: the bug that R2 warns of.
-
-    Examples
-    --------
-    >>> task = QuadraticTask(Quadratic([[1.0]], [0.0]), Quadratic([[1.0]], [-2.0]))
-    >>> settings = {"inner_lr": 1.5, "num_steps": 2}
-    >>> naive_meta_gradient([0.0], task, **settings)  # (1 - 1.5) (0 - 2): the wrong sign
-    array([1.])
-    >>> quadratic.meta_gradient([0.0], support=task.support, query=task.query, **settings)
-    array([-0.5])
-    """
-    phi = quadratic.adapt(theta, task.support, inner_lr=inner_lr, num_steps=num_steps)[-1]
-    return quadratic.step_jacobian(task.support, inner_lr=inner_lr).T @ task.query.grad(phi)
-
-
-def quadratic_scene(alpha: float, curvature: float, num_steps: int, theta: ArrayLike) -> Scene:
-    """Return the landscape of both tasks as seen from `theta` (claims R1, R2, R3).
-
-    Parameters
-    ----------
-    alpha : float
-        Inner learning rate, zero or more.
-    curvature : float
-        Curvature of task A along its steep direction, above zero.
-    num_steps : int
-        Inner steps K.
-    theta : array_like, shape (2,)
-        The initialisation.
-
-    Returns
-    -------
-    Scene
-        Arrows are *negative* mean meta-gradients, to one common scale. The losses are taken to be zero at their
-        minima, so J is the mean of :math:`L^Q(\\phi) - \\min L^Q`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not of its kind, not finite, or out of range.
-
-    Examples
-    --------
-    >>> scene = quadratic_scene(alpha=0.5, curvature=2.0, num_steps=1, theta=[0.0, 2.0])
-    >>> [str(readout) for readout in scene.readouts if readout.name == "angle_fomaml"]
-    ['45.7°']
-    """
-    alpha, num_steps = as_nonnegative("alpha", alpha), as_count("num_steps", num_steps)
-    theta = as_vector("theta", theta, size=2)
-    tasks, background, optimum = _landscape(alpha, as_positive("curvature", curvature), num_steps)
-    arrows = _gradients(theta, tasks, inner_lr=alpha, num_steps=num_steps)
-    marks = [
-        *background,
-        *_paths(theta, tasks, inner_lr=alpha, num_steps=num_steps),
-        *(_arrow(name, theta, arrows[name]) for name in ("naive", "fomaml", "maml")),
-        Mark("points", "theta", "initial", theta[None], tag="θ"),
-    ]
-    readouts = [
-        Readout("outer_loss", text("quadratic.outer_loss"), _outer_loss(theta, tasks, alpha, num_steps)),
-        *_arrow_readouts(arrows),
-        Readout(
-            "optimum", text("quadratic.optimum_at"), text("quadratic.flat") if optimum is None else optimum, digits=2
-        ),
-        Readout("product", text("quadratic.product"), _product(alpha * max(curvature, 1.0))),
-    ]
-    axes = Axes(text("theta_1"), text("theta_2"), XLIM, YLIM, equal=True)
-    return Scene(axes, marks, readouts, text("quadratic.alt"), arrows=ArrowScale(longest=1.4, full_at=0.25))
-
-
-def quadratic_landscape() -> Explorer:
-    """Return the explorer of :func:`quadratic_scene`: sliders for alpha and curvature, K, and theta by dragging.
-
-    Examples
-    --------
-    >>> explorer = quadratic_landscape()
-    >>> explorer.alpha = 0.25
-    >>> explorer.scene().summary()[-23:]
-    'θ*: (…'
     """
     from mamlkit.explorers.controls import Choice, Point, Slider
     from mamlkit.explorers.explorer import Explorer
@@ -282,31 +172,21 @@ def _landscape(alpha: float, curvature: float, num_steps: int) -> _Landscape:
 def _task_contours(tasks: tuple[QuadraticTask, ...]) -> list[Mark]:
     marks = []
     for letter, (support, query) in zip("ab", tasks, strict=True):
-        name, low = f"task_{letter}", query.minimiser()[None]
-        level_sets = [support.minimiser(), *_half_axes(support.A)]
-        marks.append(
-            Mark(
-                "ellipses",
-                name,
-                name,
-                level_sets,
-                label=text(f"quadratic.{name}"),
-                tag=letter.upper(),
-                radii=TASK_RADII,
-            )
-        )
+        name, label = f"task_{letter}", text(f"quadratic.task_{letter}")
+        level_sets, low = [support.minimiser(), *_half_axes(support.A)], [query.minimiser()]
+        marks.append(Mark("ellipses", name, name, level_sets, label=label, tag=letter.upper(), radii=TASK_RADII))
         marks.append(Mark("points", f"query_{letter}", "query", low, label=text("quadratic.query")))
     return marks
 
 
 def _outer_contours(tasks: tuple[QuadraticTask, ...], optimum: Array, **settings: Any) -> list[Mark]:
     jacobians = [quadratic.step_jacobian(task.support, **settings) for task in tasks]
-    hessian = sum(P.T @ task.query.A @ P for P, task in zip(jacobians, tasks, strict=True))
+    hessian = np.sum([P.T @ task.query.A @ P for P, task in zip(jacobians, tasks, strict=True)], axis=0)
     level_sets = [optimum, *_half_axes(hessian / np.linalg.norm(hessian, 2))]
     contours, lowest = text("quadratic.contours_j"), text("quadratic.optimum")
     return [
         Mark("ellipses", "outer_loss", "outer_loss", level_sets, label=contours, radii=OUTER_RADII),
-        Mark("points", "optimum", "optimum", optimum[None], label=lowest, tag="θ*"),
+        Mark("points", "optimum", "optimum", [optimum], label=lowest, tag="θ*"),
     ]
 
 
@@ -317,13 +197,17 @@ def _half_axes(hessian: Array) -> list[Array]:
     return list(lengths[:, None] * vectors.T)
 
 
-def _paths(theta: Array, tasks: tuple[QuadraticTask, ...], *, inner_lr: float, num_steps: int) -> list[Mark]:
-    marks = []
-    for letter, task in zip("ab", tasks, strict=True):
-        path = quadratic.adapt(theta, task.support, inner_lr=inner_lr, num_steps=num_steps)
-        label = text(f"quadratic.path_{letter}")
-        marks.append(Mark("path", f"path_{letter}", f"task_{letter}", path, label=label))
-    return marks
+def _paths(theta: Array, tasks: tuple[QuadraticTask, ...], **settings: Any) -> list[Mark]:
+    return [
+        Mark(
+            "path",
+            f"path_{letter}",
+            f"task_{letter}",
+            quadratic.adapt(theta, task.support, **settings),
+            label=text(f"quadratic.task_{letter}"),
+        )
+        for letter, task in zip("ab", tasks, strict=True)
+    ]
 
 
 def _gradients(theta: Array, tasks: tuple[QuadraticTask, ...], **settings: Any) -> dict[str, Array]:
@@ -339,7 +223,7 @@ def _gradients(theta: Array, tasks: tuple[QuadraticTask, ...], **settings: Any) 
 
 def _arrow(name: str, theta: Array, gradient: Array) -> Mark:
     label = text(f"quadratic.{name}")
-    return Mark("arrow", name, name, np.array([theta, -gradient]), label=label, visible=name != "naive")
+    return Mark("arrow", name, name, [theta, -gradient], label=label, visible=name != "naive")
 
 
 def _outer_loss(theta: Array, tasks: tuple[QuadraticTask, ...], alpha: float, num_steps: int) -> float:
@@ -349,12 +233,12 @@ def _outer_loss(theta: Array, tasks: tuple[QuadraticTask, ...], alpha: float, nu
 
 
 def _arrow_readouts(arrows: dict[str, Array]) -> list[Readout]:
-    maml, angle = arrows["maml"], {"rule": "angle", "unit": "°", "digits": 1}
+    maml, angle = arrows["maml"], partial(Readout, rule="angle", unit="°", digits=1)
     return [
         Readout("norm_maml", text("quadratic.norm_maml"), maml, rule="norm"),
         Readout("norm_fomaml", text("quadratic.norm_fomaml"), arrows["fomaml"], rule="norm"),
-        Readout("angle_fomaml", text("quadratic.angle_fomaml"), np.array([arrows["fomaml"], maml]), **angle),
-        Readout("angle_naive", text("quadratic.angle_naive"), np.array([maml, arrows["naive"]]), **angle),
+        angle("angle_fomaml", text("quadratic.angle_fomaml"), np.array([arrows["fomaml"], maml])),
+        angle("angle_naive", text("quadratic.angle_naive"), np.array([maml, arrows["naive"]])),
     ]
 
 

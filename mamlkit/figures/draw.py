@@ -121,10 +121,13 @@ def _draw_ellipses(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: fl
 
 
 def _tag(ax: matplotlib.axes.Axes, mark: Mark, scale: float) -> None:
-    if mark.tag:
-        at = mark.xy[0] + scale * mark.xy[1] if mark.kind == "arrow" else mark.xy[-1]
-        place: dict[str, Any] = {"xytext": (8, 6), "textcoords": "offset points", "zorder": 50, "fontsize": 11}
-        ax.annotate(mark.tag, at, color=ROLES[mark.role].light, **place)
+    if not mark.tag:
+        return
+    centred = mark.kind == "ellipses"
+    tips = {"ellipses": mark.xy[0], "arrow": mark.xy[0] + scale * mark.xy[-1]}
+    place: dict[str, Any] = {"xytext": (0, 0) if centred else (8, 6), "textcoords": "offset points", "zorder": 50}
+    place.update({"ha": "center", "va": "center"} if centred else {})
+    ax.annotate(mark.tag, tips.get(mark.kind, mark.xy[-1]), color=ROLES[mark.role].light, fontsize=11, **place)
 
 
 def _legend(ax: matplotlib.axes.Axes) -> None:
