@@ -17,7 +17,7 @@ import joblib
 from tqdm import tqdm
 
 from mamlkit.grade import classroom, release, reports
-from mamlkit.grade.kernels import GraderError
+from mamlkit.grade.services import GraderError
 
 NOTICE = """\
 Notice: this system grants no namespaces, so a student's code is limited in memory, time, processes and file size, but

@@ -8,16 +8,18 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mamlkit.grade import submission
 from mamlkit.grade.instructor import Cell, Exercise
-from mamlkit.grade.kernels import GraderError, KernelHost
+from mamlkit.grade.kernels import KernelHost
 from mamlkit.grade.sandbox import Limits
+from mamlkit.grade.services import GraderError, Service
 
-_hosts: dict[tuple[tuple[str, ...], str], KernelHost] = {}
+_services: dict[Any, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def grade(data: bytes, assignment: Assignment) -> Result:
             host = _host(exercise.preload, assignment.isolation)
             isolation = host.isolation
             verdicts = _verdicts(lifted, assignment, host, limits)
-    except (GraderError, subprocess.SubprocessError, OSError, ValueError) as error:
+    except (GraderError, OSError, ValueError) as error:
         status = "failed"
         lifted.notes.append(f"The grader failed, this is not a zero: {error}")
     result = _result(exercise, verdicts, status=status, notes=lifted.notes)
@@ -131,27 +133,16 @@ def _verdicts(lifted: submission.Lifted, assignment: Assignment, host: KernelHos
 
 def _session(answers: dict[str, str], assignment: Assignment, host: KernelHost, limits: Limits) -> dict[str, Any]:
     try:
-        connection = host.start(limits)
         request = {
             "cells": [asdict(cell) for cell in assignment.exercise.cells],
             "answers": answers,
             "keys": assignment.keys,
-            "connection": connection,
+            "connection": host.start(limits),
             "limits": asdict(limits),
         }
-        process = subprocess.run(
-            [sys.executable, "-m", "mamlkit.grade.session"],
-            input=json.dumps(request),
-            capture_output=True,
-            text=True,
-            timeout=limits.total_seconds + 60,
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
-        )
+        report = _sessions().ask(request)
     finally:
         host.stop()
-    if process.returncode:
-        raise GraderError(f"the session ended with {process.returncode}: {process.stderr.strip()[-2000:]}")
-    report = dict(json.loads(process.stdout))
     if report.get("failure") or report["setup"]:
         raise GraderError(report.get("failure") or f"the set-up cell raised {report['setup']}")
     return report
@@ -172,11 +163,23 @@ def _result(exercise: Exercise, verdicts: dict[str, Any], *, status: str, notes:
 
 def _host(preload: tuple[str, ...], isolation: str) -> KernelHost:
     """Return this process's host with `preload` imported, started at the first call."""
-    host = _hosts.get((preload, isolation))
-    if host is None or host.process.poll() is not None:
-        host = _hosts[preload, isolation] = KernelHost(preload, isolation)
-        atexit.register(host.close)
+    host: KernelHost = _running((preload, isolation), lambda: KernelHost(preload, isolation))
     return host
+
+
+def _sessions() -> Service:
+    """Return this process's service that runs sessions, started at the first call."""
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "OMP_NUM_THREADS": "1"}
+    service: Service = _running("sessions", lambda: Service("mamlkit.grade.session", environment=environment))
+    return service
+
+
+def _running(name: Any, start: Callable[[], Service]) -> Any:
+    service = _services.get(name)
+    if service is None or service.process.poll() is not None:
+        service = _services[name] = start()
+        atexit.register(service.close)
+    return service
 
 
 def main(source: str, seed: str) -> None:

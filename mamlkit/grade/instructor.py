@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
-import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import nbformat
 
 from mamlkit.grade.judge import Key
 from mamlkit.grade.parts import Part, declared
@@ -51,7 +49,12 @@ class Exercise:
 
 def role(cell: Any) -> str:
     """Return what `cell` is for, one of ROLES, or an empty string for text and code that is only shown."""
-    return str(cell.metadata.get("mamlkit", {}).get("role", ""))
+    return str(cell["metadata"].get("mamlkit", {}).get("role", ""))
+
+
+def part_of(cell: Any) -> str:
+    """Return the part that `cell` belongs to, or an empty string."""
+    return str(cell["metadata"].get("mamlkit", {}).get("part", ""))
 
 
 def read(path: Path) -> Any:
@@ -62,19 +65,25 @@ def read(path: Path) -> Any:
     ValueError
         If a role is unknown, a cell that needs a part has none, or an answer lacks its marker or its solution.
     """
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        where = f"{path.name}, cell {cell.id}"
-        part = cell.metadata.get("mamlkit", {}).get("part", "")
-        if role(cell) not in ROLES | {""}:
-            raise ValueError(f"{where}: role {role(cell)!r} is not one of {sorted(ROLES)}")
-        if role(cell) in {"answer", "check"} and not part:
-            raise ValueError(f"{where}: a cell with role {role(cell)!r} needs a part")
-        if role(cell) == "answer" and cell.source.partition("\n")[0] != MARKER.format(part):
-            raise ValueError(f"{where}: the first line must be {MARKER.format(part)!r}")
-        if role(cell) == "answer" and not _REGION.search(cell.source):
-            raise ValueError(f"{where}: no lines between {BEGIN!r} and {END!r}")
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    if notebook.get("nbformat") != 4:
+        raise ValueError(f"{path.name}: nbformat {notebook.get('nbformat')!r}, must be 4")
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"])
+        _validate(cell, f"{path.name}, cell {cell['id']}")
     return notebook
+
+
+def _validate(cell: Any, where: str) -> None:
+    part = part_of(cell)
+    if role(cell) not in ROLES | {""}:
+        raise ValueError(f"{where}: role {role(cell)!r} is not one of {sorted(ROLES)}")
+    if role(cell) in {"answer", "check"} and not part:
+        raise ValueError(f"{where}: a cell with role {role(cell)!r} needs a part")
+    if role(cell) == "answer" and cell["source"].partition("\n")[0] != MARKER.format(part):
+        raise ValueError(f"{where}: the first line must be {MARKER.format(part)!r}")
+    if role(cell) == "answer" and not _REGION.search(cell["source"]):
+        raise ValueError(f"{where}: no lines between {BEGIN!r} and {END!r}")
 
 
 def strip(source: str) -> str:
@@ -99,10 +108,10 @@ def parts(notebook: Any) -> dict[str, Part]:
     """
     namespace: dict[str, Any] = {"__name__": "__instructor__"}
     with declared() as found, contextlib.redirect_stdout(io.StringIO()):
-        for cell in notebook.cells:
-            if cell.cell_type == "code" and role(cell):
-                exec(compile(cell.source, f"<cell {cell.id}>", "exec"), namespace)
-    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code" and role(cell):
+                exec(compile(cell["source"], f"<cell {cell['id']}>", "exec"), namespace)
+    text = "\n".join(cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "markdown")
     headings = [int(number) for number in _HEADING.findall(text)]
     if headings != [part.points for part in found.values()]:
         raise ValueError(f"headings promise {headings} points, the parts give {[p.points for p in found.values()]}")
@@ -117,10 +126,10 @@ def keys(path: Path, seed: int) -> list[Key]:
 def exercise(path: Path, found: dict[str, Part]) -> Exercise:
     """Return what the grader needs of the notebook at `path`, whose parts are `found`."""
     notebook = read(path)
-    about = notebook.metadata["mamlkit"]
+    about = notebook["metadata"]["mamlkit"]
     cells = [
-        Cell(cell.id, role(cell), cell.metadata["mamlkit"].get("part", ""), strip(textwrap.dedent(cell.source)))
-        for cell in notebook.cells
+        Cell(cell["id"], role(cell), part_of(cell), strip(cell["source"]))
+        for cell in notebook["cells"]
         if role(cell) in {"setup", "answer", "check"}
     ]
     return Exercise(

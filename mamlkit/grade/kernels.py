@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from typing import Any
 
 from mamlkit.grade import sandbox
 from mamlkit.grade.sandbox import Limits
+from mamlkit.grade.services import GraderError, Requests, Service
 
 ENVIRONMENT = {
     "MPLBACKEND": "agg",
@@ -40,12 +40,8 @@ KERNEL = (
 )
 
 
-class GraderError(RuntimeError):
-    """The grader could not do its work; never the student's fault and never a zero."""
-
-
-class KernelHost:
-    """The process that forks kernels; a context manager.
+class KernelHost(Service):
+    """The process that forks kernels.
 
     Parameters
     ----------
@@ -53,6 +49,11 @@ class KernelHost:
         Modules to import once for all kernels.
     isolation : {"auto", "namespaces", "limits"}
         What contains a kernel; ``auto`` takes namespaces where the system grants them.
+
+    Raises
+    ------
+    GraderError
+        If nothing can contain a kernel here, or the system cannot fork.
     """
 
     def __init__(self, preload: tuple[str, ...] = (), isolation: str = "auto") -> None:
@@ -60,83 +61,44 @@ class KernelHost:
             raise GraderError("grading needs Linux or macOS; on Windows use WSL or Docker, or pytest --nbval-lax")
         self.room = Path(tempfile.mkdtemp(prefix="mamlkit-"))
         self.room.chmod(0o711)
-        command = [sys.executable, "-m", "mamlkit.grade.kernels", isolation, str(self.room), *preload]
         kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "LD_LIBRARY_PATH") if name in os.environ}
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**ENVIRONMENT, **kept}
-        )
-        self.isolation = str(self._reply()["isolation"])
+        arguments = (isolation, str(self.room), *preload)
+        super().__init__("mamlkit.grade.kernels", *arguments, environment={**ENVIRONMENT, **kept})
+        self.isolation = str(self.started["isolation"])
 
     def start(self, limits: Limits) -> dict[str, Any]:
         """Fork a kernel and return its connection: what jupyter_client needs, and its process id."""
-        return self._ask({"start": asdict(limits)})
+        return self.ask({"start": asdict(limits)})
 
     def stop(self) -> None:
         """End the kernel and everything it has started."""
-        self._ask({"stop": True})
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
-        except OSError as error:
-            raise GraderError(f"the kernel host has ended: {error}") from error
-        return self._reply()
-
-    def _reply(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        reply = json.loads(line) if line else {"error": "the kernel host has ended"}
-        if "error" in reply:
-            self.close()
-            raise GraderError(str(reply["error"]))
-        return dict(reply)
+        self.ask({"stop": True})
 
     def close(self) -> None:
         """End the host."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(timeout=30)
+        super().close()
         shutil.rmtree(self.room, ignore_errors=True)
-
-    def __enter__(self) -> KernelHost:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def main(isolation: str, room: str, *preload: str) -> None:
     """Serve requests on standard input until it ends."""
-    requests, replies = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(2, 1)
+    requests, kernel = Requests(), Path(room)
     sandbox.adopt_orphans()
-
-    def reply(data: dict[str, Any]) -> None:
-        replies.write(json.dumps(data) + "\n")
-        replies.flush()
-
     try:
         _import(preload)
         level = _granted(isolation, Path(room))
     except Exception as error:
-        return reply({"error": str(error)})
-    reply({"isolation": level})
-    kernel = Path(room)
-    for line in requests:
-        request = json.loads(line)
+        return requests.reply({"error": str(error)})
+    requests.reply({"isolation": level})
+    for request in requests:
         if "start" in request:
             kernel = Path(tempfile.mkdtemp(dir=room))
-            reply(_fork(level, kernel, Limits(**request["start"])))
+            requests.reply(_fork(level, kernel, Limits(**request["start"])))
         else:
             _end_children()
             shutil.rmtree(kernel, ignore_errors=True)
-            reply({})
-    _end_children()
-    return None
+            requests.reply({})
+    return _end_children()
 
 
 def _import(preload: tuple[str, ...]) -> None:

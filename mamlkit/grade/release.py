@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from pathlib import Path
 from typing import Any
-
-import nbformat
 
 from mamlkit.grade import instructor
 from mamlkit.grade.parts import PUBLIC_SEED, dump_key
@@ -17,8 +16,9 @@ INSTALL = """\
 try:
     import mamlkit
 except ImportError:  # on Colab, say
-    %pip install -q "mamlkit[{extras}] @ git+{url}"
+    %pip install -q "mamlkit[{extras}] @ git+{url}"\
 """
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEY = """\
 # The numbers that the checks below compare with. Run this cell; there is nothing to read in it.
 from mamlkit.grade import load_key
@@ -41,44 +41,36 @@ def release(source: Path, url: str) -> str:
     """
     notebook = instructor.read(source)
     found = instructor.parts(notebook)
-    about = notebook.metadata["mamlkit"]
+    about = notebook["metadata"]["mamlkit"]
     keys = [part.key(PUBLIC_SEED, digits=DIGITS) for part in found.values()]
     extras = "book,grade" if "torch" in about.get("preload", ()) else "grade"
-    cells = [_new("install", INSTALL.format(extras=extras, url=url).rstrip(), about, "hide-input")]
-    for cell in notebook.cells:
+    cells = []
+    for cell in notebook["cells"]:
         if instructor.role(cell) in {"part", "solution"}:
             continue
         cells.append(_released(cell))
+        if len(cells) == 1:  # a page begins with its title
+            cells.append(_new("install", INSTALL.format(extras=extras, url=url), about))
         if instructor.role(cell) == "setup":
-            cells.append(_new("key", KEY.format(text=dump_key(keys)), about, "hide-input"))
-    first = next(index for index, cell in enumerate(cells) if cell.cell_type == "markdown")
-    cells.insert(0, cells.pop(first))  # a page begins with its title
-    metadata = {"kernelspec": _KERNEL, "language_info": {"name": "python"}, "mamlkit": _public(about)}
-    return nbformat.writes(nbformat.from_dict({
-        "cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5,
-    })) + "\n"  # fmt: skip
+            cells.append(_new("key", KEY.format(text=dump_key(keys)), about))
+    public = {"exercise": about["exercise"], "title": about["title"]}
+    metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}, "mamlkit": public}
+    released = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(released, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+def _new(role: str, source: str, about: dict[str, Any]) -> dict[str, Any]:
+    """Return a cell that readers need to run but not to read: folded in JupyterLab and in the book."""
+    metadata = {"jupyter": {"source_hidden": True}, "mamlkit": {"role": role}, "tags": ["hide-input"]}
+    cell = {"cell_type": "code", "id": f"{about['exercise']}-{role}", "metadata": metadata, "source": source}
+    return _released(cell)
 
 
-def _public(about: Any) -> dict[str, Any]:
-    return {"exercise": about["exercise"], "title": about["title"]}
-
-
-def _new(role: str, source: str, about: Any, tag: str) -> Any:
-    cell = nbformat.v4.new_code_cell(source, id=f"{about['exercise']}-{role}")
-    cell.metadata = nbformat.from_dict({"jupyter": {"source_hidden": True}, "mamlkit": {"role": role}, "tags": [tag]})
-    return cell
-
-
-def _released(cell: Any) -> Any:
-    copy = nbformat.from_dict(dict(cell))
-    if copy.cell_type == "code":
-        copy.update(outputs=[], execution_count=None)
-        if instructor.role(cell) == "answer":
-            copy.source = instructor.strip(copy.source)
-    return copy
+def _released(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return `cell` without output and solution, its source as lines."""
+    source = instructor.strip(cell["source"]) if instructor.role(cell) == "answer" else cell["source"]
+    empty: dict[str, Any] = {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
+    return {**cell, **empty, "source": source.splitlines(keepends=True)}
 
 
 def repository_url(config: Path) -> str:

@@ -1,7 +1,8 @@
 """One notebook graded: nbval runs its cells in a contained kernel, and the verdicts are made here, outside it.
 
-``python -m mamlkit.grade.session`` reads a request, with the keys, from standard input and writes the report to
-standard output; neither touches the disk. The kernel runs elsewhere and gets inputs without answers.
+``python -m mamlkit.grade.session`` has pytest and nbval imported and forks a process for each request. Requests, with
+the keys, and reports go through pipes and never touch the disk. The kernel runs elsewhere and gets inputs without
+answers.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 import io
 import json
 import os
-import sys
+import signal
 import tempfile
 import time
 from collections import deque
@@ -27,6 +28,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 from mamlkit.grade import sandbox
 from mamlkit.grade.judge import Key, Verdict, judge
 from mamlkit.grade.parts import VALUES, CheckFailed, dump_key
+from mamlkit.grade.services import Requests
 
 GRADER: pytest.StashKey[Grader] = pytest.StashKey()
 
@@ -243,9 +245,31 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read a request, write its report."""
+    """Serve requests on standard input until it ends, each in a process of its own."""
     sandbox.conceal()
-    json.dump(run(json.load(sys.stdin)), sys.stdout)
+    requests = Requests()
+    requests.reply({})
+    for request in requests:
+        requests.reply(_apart(request))
+
+
+def _apart(request: dict[str, Any]) -> dict[str, Any]:
+    """Run one notebook in a forked process, which has a limit on its time, and return its report."""
+    read, write = os.pipe()
+    if (child := os.fork()) == 0:
+        signal.alarm(int(request["limits"]["total_seconds"]) + 60)
+        try:
+            report = run(request)
+        except BaseException as error:
+            report = {"failure": f"{type(error).__name__}: {error}"[:2000]}
+        with os.fdopen(write, "w") as pipe:
+            json.dump(report, pipe)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        text = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return json.loads(text) if text else {"failure": f"the session ended with {os.waitstatus_to_exitcode(status)}"}
 
 
 if __name__ == "__main__":
