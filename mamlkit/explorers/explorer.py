@@ -96,9 +96,8 @@ class Explorer(anywidget.AnyWidget):
         """Return the figure as self-contained HTML: data, style, script, and a still picture where scripts are off."""
         from mamlkit.figures import picture
 
-        state = {control["name"]: getattr(self, control["name"]) for control in self.spec["controls"]}
-        controls = [{**control, "default": state[control["name"]]} for control in self.spec["controls"]]
-        data = json.dumps({**self.spec, "controls": controls}, ensure_ascii=False).replace("</", "<\\/")
+        state = {name: getattr(self, name) for name in self._grid.controls}
+        data = json.dumps({"spec": self.spec, "state": state}, ensure_ascii=False).replace("</", "<\\/")
         title, message = html.escape(self.spec["title"]), html.escape(text("explorer.noscript"))
         return (
             f'<div class="mk-explorer" data-static data-name="{self.spec["name"]}" role="group" aria-label="{title}">'

@@ -104,7 +104,7 @@ def quadratic_scene(alpha: float, curvature: float, num_steps: int, theta: Array
     marks = [
         *background,
         *_paths(theta, tasks, inner_lr=alpha, num_steps=num_steps),
-        *(_arrow(name, theta, arrows[name]) for name in ("naive", "fomaml", "maml")),
+        *(_arrow(name, theta, arrows[name]) for name in ("maml", "fomaml", "naive")),
         Mark("points", "theta", "initial", [theta], tag="θ"),
     ]
     readouts = [
@@ -127,7 +127,7 @@ def quadratic_landscape() -> Explorer:
     >>> explorer = quadratic_landscape()
     >>> explorer.alpha = 0.25
     >>> str(explorer.scene().readouts[-1])
-    '0.50'
+    '0.50: steps fall short'
     """
     from mamlkit.explorers.controls import Choice, Point, Slider
     from mamlkit.explorers.explorer import Explorer
@@ -136,10 +136,10 @@ def quadratic_landscape() -> Explorer:
         quadratic_scene,
         title=text("quadratic.title"),
         name="quadratic-landscape",
-        alpha=Slider(INNER_LRS, 0.3, text("quadratic.alpha"), digits=2),
+        alpha=Slider(INNER_LRS, 0.5, text("quadratic.alpha"), digits=2),
         curvature=Slider(CURVATURES, MAX_CURVATURE, text("quadratic.curvature"), digits=2),
         num_steps=Choice(NUM_STEPS, 1, text("quadratic.num_steps")),
-        theta=Point((-3.0, -2.4), (3.0, 2.4), (0.3, 1.7), text("quadratic.theta"), mark="theta", step=0.1),
+        theta=Point((-3.0, -2.4), (3.0, 2.4), (0.4, 1.9), text("quadratic.theta"), mark="theta", step=0.1),
     )
 
 
@@ -170,13 +170,13 @@ def _landscape(alpha: float, curvature: float, num_steps: int) -> _Landscape:
 
 
 def _task_contours(tasks: tuple[QuadraticTask, ...]) -> list[Mark]:
-    marks = []
+    contours, lows = [], []
     for letter, (support, query) in zip("ab", tasks, strict=True):
         name, label = f"task_{letter}", text(f"quadratic.task_{letter}")
-        level_sets, low = [support.minimiser(), *_half_axes(support.A)], [query.minimiser()]
-        marks.append(Mark("ellipses", name, name, level_sets, label=label, tag=letter.upper(), radii=TASK_RADII))
-        marks.append(Mark("points", f"query_{letter}", "query", low, label=text("quadratic.query")))
-    return marks
+        level_sets = [support.minimiser(), *_half_axes(support.A)]
+        contours.append(Mark("ellipses", name, name, level_sets, label=label, tag=letter.upper(), radii=TASK_RADII))
+        lows.append(Mark("points", f"query_{letter}", "query", [query.minimiser()], label=text("quadratic.query")))
+    return contours + lows
 
 
 def _outer_contours(tasks: tuple[QuadraticTask, ...], optimum: Array, **settings: Any) -> list[Mark]:
