@@ -28,7 +28,7 @@ CLAIMS = {
         chapter="book/principles/learning-to-learn",
         function="mamlkit.closed_form.quadratic.adapt",
         test="tests/closed_form/test_quadratic.py::test_r1_adapt_follows_the_negative_gradient",
-        exercise="exercises/e01_adapted_loss",
+        exercise="exercises/e01_the_adapted_loss",
     ),
     "R2": Claim(
         title="the meta-gradient",
@@ -37,7 +37,7 @@ CLAIMS = {
         chapter="book/principles/meta-gradient",
         function="mamlkit.engine.meta_gradient",
         test="tests/engine/test_meta.py::test_r2_meta_gradient_is_the_product_of_jacobians",
-        exercise="exercises/e02_meta_gradient",
+        exercise="exercises/e02_meta_gradient_of_a_quadratic",
     ),
     "R3": Claim(
         title="quadratic tasks, exactly",
@@ -46,7 +46,7 @@ CLAIMS = {
         chapter="book/principles/meta-gradient",
         function="mamlkit.closed_form.quadratic.meta_gradient",
         test="tests/closed_form/test_quadratic.py::test_r2_r3_meta_gradient_is_the_slope_of_the_outer_loss",
-        exercise="exercises/e02_meta_gradient",
+        exercise="exercises/e02_meta_gradient_of_a_quadratic",
     ),
     "R4": Claim(
         title="no Hessian is ever formed",
@@ -55,6 +55,6 @@ CLAIMS = {
         chapter="book/principles/meta-gradient",
         function="mamlkit.engine.cost.measure",
         test="tests/engine/test_cost.py::test_r4_each_step_costs_one_hessian_vector_product",
-        exercise="exercises/e03_autodiff",
+        exercise="exercises/e03_maml_by_automatic_differentiation",
     ),
 }
