@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,10 +36,6 @@ class Key:
     needs: tuple[str, ...] = ()
     blind: bool = False
 
-    def blinded(self) -> Key:
-        """Return the key without right answers, misconceptions and advice."""
-        return replace(self, blind=True, advice={}, trials=tuple(Trial(trial.inputs) for trial in self.trials))
-
     def to_json(self) -> dict[str, Any]:
         """Return the key as plain data."""
         trials = [
@@ -53,10 +49,19 @@ class Key:
         return {**vars(self), "needs": list(self.needs), "trials": trials}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Key:
-        """Return the key that :meth:`to_json` wrote."""
-        trials = tuple(Trial(**{name: wire.decode(part) for name, part in trial.items()}) for trial in data["trials"])
+    def from_json(cls, data: dict[str, Any], *, tensors: bool = True) -> Key:
+        """Return the key that :meth:`to_json` wrote; the grader, which only compares, reads it without tensors."""
+        trials = tuple(
+            Trial(**{name: wire.decode(part, tensors=tensors) for name, part in trial.items()})
+            for trial in data["trials"]
+        )
         return cls(**{**data, "needs": tuple(data["needs"]), "trials": trials})
+
+
+def blinded(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the key in `data`, as JSON, without right answers, misconceptions and advice."""
+    nothing = {"expected": None, "wrong": wire.encode({})}
+    return {**data, "blind": True, "advice": {}, "trials": [{**trial, **nothing} for trial in data["trials"]]}
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def judge(outcomes: Any, key: Key) -> Verdict:
         if "error" in outcome:
             return Verdict(False, "error", f"Your answer raised {outcome['error']}\n{_on(trial)}")
     try:
-        values = [wire.decode(outcome["value"]) for outcome in outcomes]
+        values = [wire.decode(outcome["value"], tensors=False) for outcome in outcomes]
     except ValueError as error:
         return Verdict(False, "error", f"The values could not be read: {error}")
     if all(same(value, trial.expected, key.rtol) for value, trial in zip(values, key.trials, strict=True)):

@@ -183,9 +183,9 @@ def load_key(text: str) -> None:
         _keys[key.part] = key
 
 
-def dump_key(keys: list[Key]) -> str:
-    """Return the text that :func:`load_key` reads."""
-    return base64.b64encode(wire.dumps([key.to_json() for key in keys]).encode()).decode()
+def dump_key(keys: list[dict[str, Any]]) -> str:
+    """Return the text that :func:`load_key` reads, of keys as plain data."""
+    return base64.b64encode(wire.dumps(keys).encode()).decode()
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def release(source: Path, url: str) -> str:
     notebook = instructor.read(source)
     found = instructor.parts(notebook)
     about = notebook["metadata"]["mamlkit"]
-    keys = [part.key(PUBLIC_SEED, digits=DIGITS) for part in found.values()]
+    keys = [part.key(PUBLIC_SEED, digits=DIGITS).to_json() for part in found.values()]
     extras = "book,grade" if "torch" in about.get("preload", ()) else "grade"
     cells = []
     for cell in notebook["cells"]:

@@ -26,7 +26,7 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from mamlkit.grade import sandbox
-from mamlkit.grade.judge import Key, Verdict, judge
+from mamlkit.grade.judge import Key, Verdict, blinded, judge
 from mamlkit.grade.parts import VALUES, CheckFailed, dump_key
 from mamlkit.grade.services import Requests
 
@@ -176,7 +176,7 @@ class Grader:
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.request = request
-        self.keys = {key.part: key for key in map(Key.from_json, request["keys"])}
+        self.keys = {data["part"]: Key.from_json(data, tensors=False) for data in request["keys"]}
         self.errors: dict[str, str] = {}
         self.report: dict[str, Any] = {"verdicts": {}, "lost": None, "setup": ""}
 
@@ -217,7 +217,7 @@ class Grader:
 
 def notebook(request: dict[str, Any]) -> Any:
     """Return the notebook to run: pristine set-up and checks, the student's answers, inputs without answers."""
-    keys = {key["part"]: Key.from_json(key).blinded() for key in request["keys"]}
+    keys = {key["part"]: blinded(key) for key in request["keys"]}
     cells = []
     for cell in request["cells"]:
         source = cell["source"]

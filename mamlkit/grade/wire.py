@@ -62,8 +62,8 @@ def _encode_array(array: np.ndarray[Any, Any]) -> Any:
     }
 
 
-def decode(data: Any) -> Any:
-    """Return the value that `data` describes.
+def decode(data: Any, *, tensors: bool = True) -> Any:
+    """Return the value that `data` describes; without `tensors`, tensors become arrays and PyTorch is not loaded.
 
     Raises
     ------
@@ -84,13 +84,13 @@ def decode(data: Any) -> Any:
             case {"float": str(text)}:
                 return float(text)
             case {"list": list(items)}:
-                return [decode(item) for item in items]
+                return [decode(item, tensors=tensors) for item in items]
             case {"dict": dict(items)}:
-                return {str(key): decode(item) for key, item in items.items()}
+                return {str(key): decode(item, tensors=tensors) for key, item in items.items()}
             case {"array": str(text), "dtype": str(dtype), "shape": list(shape)}:
                 return _decode_array(text, dtype, shape)
             case {"tensor": dict(array)}:
-                return _decode_tensor(array)
+                return _decode_tensor(array) if tensors else decode(array)
             case {"other": str(kind)}:
                 return Other(kind)
     except (TypeError, ValueError, KeyError, RecursionError) as error:

@@ -1,0 +1,90 @@
+"""Students' notebooks made from the releases, and a grader to hand them to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mamlkit.grade import instructor
+from mamlkit.grade.grading import Assignment, Result, grade, prepare
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("e01", "e02", "e03")
+Notebook = dict[str, Any]
+Grade = Callable[..., Result]
+
+
+def solution(name: str) -> Path:
+    """Return the instructor's notebook of an exercise."""
+    return next((ROOT / "solutions").glob(f"{name}_*.ipynb"))
+
+
+def release(name: str) -> Notebook:
+    """Return the notebook that students get."""
+    return json.loads(next((ROOT / "exercises").glob(f"{name}_*.ipynb")).read_text(encoding="utf-8"))
+
+
+@cache
+def right_answers(name: str) -> dict[str, str]:
+    """Return the solution's answer cells by part."""
+    cells = instructor.read(solution(name))["cells"]
+    return {instructor.part_of(cell): cell["source"] for cell in cells if instructor.role(cell) == "answer"}
+
+
+@cache
+def parts(name: str) -> dict[str, Any]:
+    """Return the parts that an instructor's notebook declares, with their references."""
+    dtype = torch.get_default_dtype()
+    try:
+        return instructor.parts(instructor.read(solution(name)))
+    finally:
+        torch.set_default_dtype(dtype)  # E3 sets it for its kernel, not for the other tests here
+
+
+def fill(name: str, answers: dict[str, str]) -> Notebook:
+    """Return the release with some answer cells filled in."""
+    notebook = release(name)
+    for cell in notebook["cells"]:
+        if instructor.role(cell) == "answer" and instructor.part_of(cell) in answers:
+            cell["source"] = answers[instructor.part_of(cell)]
+    return notebook
+
+
+def data(notebook: Any) -> bytes:
+    """Return the file of a notebook."""
+    return notebook if isinstance(notebook, bytes) else json.dumps(notebook).encode()
+
+
+@cache
+def assignment(name: str) -> Assignment:
+    """Return the assignment, drawn from a fixed seed."""
+    return prepare(solution(name), seed=20260101)
+
+
+@pytest.fixture(scope="session")
+def grader() -> Grade:
+    """Grade a notebook, with limits that a test may lower."""
+
+    def run(name: str, notebook: Any, **limits: Any) -> Result:
+        task = assignment(name)
+        exercise = replace(task.exercise, limits={**task.exercise.limits, **limits})
+        return grade(data(notebook), replace(task, exercise=exercise))
+
+    return run
+
+
+def points(result: Result) -> dict[str, int]:
+    """Return the points of each part."""
+    return {part.part: part.points for part in result.parts}
+
+
+def said(result: Result) -> str:
+    """Return everything that the result tells."""
+    return "\n".join([*(part.advice for part in result.parts), *result.notes])
