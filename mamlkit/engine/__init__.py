@@ -13,7 +13,19 @@ torch.Size([1])
 """
 
 from mamlkit.engine import cost, models, norm
-from mamlkit.engine.meta import MetaGradient, adapt, meta_gradient
-from mamlkit.engine.train import MetaTrained, meta_train
+from mamlkit.engine.meta import MetaGradient, adapt, evaluate, meta_gradient
+from mamlkit.engine.run import Diverged, MetaTrained
+from mamlkit.engine.train import meta_train
 
-__all__ = ["MetaGradient", "MetaTrained", "adapt", "cost", "meta_gradient", "meta_train", "models", "norm"]
+__all__ = [
+    "Diverged",
+    "MetaGradient",
+    "MetaTrained",
+    "adapt",
+    "cost",
+    "evaluate",
+    "meta_gradient",
+    "meta_train",
+    "models",
+    "norm",
+]

@@ -18,7 +18,7 @@ from mamlkit.engine.meta import Batch, LossFn, Pytree, meta_gradient
 
 METHODS: dict[str, dict[str, bool]] = {
     "MAML": {},
-    "MAML, checkpointed": {"checkpoint": True},
+    "MAML, checkpointed": {"recompute": True},
     "FOMAML": {"first_order": True},
 }
 # In units of one forward pass: a gradient costs 3, a Hessian-vector product 6.

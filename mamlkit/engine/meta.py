@@ -126,7 +126,7 @@ def meta_gradient(
     learn_inner_lr : bool
         Also return the gradient in `inner_lr`, in all of it but plain zeros.
     **options
-        `clip_norm`, `step_weights`, `checkpoint`, `task_axis` and `chunk_size`, as in `MetaStep`.
+        `clip_norm`, `step_weights`, `recompute`, `task_axis` and `chunk_size`, as in `MetaStep`.
 
     Returns
     -------
@@ -155,6 +155,45 @@ def meta_gradient(
     return MetaGradient(losses.mean(), gradient, losses, step.as_inner_lr(in_learned) if learn_inner_lr else None)
 
 
+def evaluate(
+    loss_fn: LossFn,
+    params: Pytree,
+    *,
+    support: Batch,
+    query: Batch,
+    inner_lr: Any,
+    num_steps: int,
+    clip_norm: float | None = None,
+    task_axis: str = "vmap",
+) -> Tensor:
+    """Return each task's query loss after 0, 1, ..., K inner steps, shape (K + 1, num_tasks); no meta-gradient.
+
+    Examples
+    --------
+    >>> tasks = (torch.tensor([4.0, 8.0]),)
+    >>> evaluate(lambda p, y: (p - y) ** 2, torch.tensor(0.0), support=tasks, query=tasks, inner_lr=0.25, num_steps=1)
+    tensor([[16., 64.],
+            [ 4., 16.]])
+    """
+    like = check_params(params)
+    tasks = as_tensors("support", support, like), as_tensors("query", query, like)
+    num_tasks = count_tasks(*tasks)
+    inner = {"inner_lr": inner_lr, "num_steps": 1, "clip_norm": clip_norm, "first_order": True}
+
+    def curve(support: Batch, query: Batch) -> Tensor:
+        phi, losses = params, [_checked(loss_fn)(params, *query)]
+        for _ in range(as_count("num_steps", num_steps)):
+            phi = adapt(loss_fn, phi, support, **inner)
+            losses.append(_checked(loss_fn)(phi, *query))
+        return torch.stack(losses)
+
+    with torch.no_grad():
+        if task_axis == "vmap":
+            return vmap(curve, randomness="different")(*tasks).T
+        each = [pytree.tree_map(lambda leaf, t=t: leaf[t], tasks) for t in range(num_tasks)]
+        return torch.stack([curve(*task) for task in each], dim=1)
+
+
 class MetaStep:
     """`meta_gradient` with its options bound, built once and called often.
 
@@ -164,15 +203,13 @@ class MetaStep:
         As in `adapt`.
     step_weights : sequence of float, length K + 1, optional
         Weight of the query loss after 0, 1, ..., K steps (the multi-step loss of MAML++); the last alone if left out.
-    checkpoint : bool
+    recompute : bool
         Recompute each step on the way back instead of remembering it: the same gradient, in memory that keeps the
         K points but one step's activations, for about a third more time. The loss must not be random.
     task_axis : {"vmap", "loop"}
         All tasks in one batched computation (best for small networks), or one after the other (for convolutions).
     chunk_size : int, optional
         How many tasks "vmap" batches at a time; all if left out.
-    transform : callable
-        Applied to the function that does the work, ``work(theta, support, query) -> (gradient, losses)``.
     """
 
     def __init__(
@@ -184,17 +221,16 @@ class MetaStep:
         first_order: bool = False,
         clip_norm: float | None = None,
         step_weights: Sequence[float] | None = None,
-        checkpoint: bool = False,
+        recompute: bool = False,
         task_axis: str = "vmap",
         chunk_size: int | None = None,
-        transform: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda work: work,
     ) -> None:
         if task_axis not in ("vmap", "loop"):
             raise ValueError(f'task_axis must be "vmap" or "loop", got {task_axis!r}')
         self.inner_lr, self.loop = inner_lr, task_axis == "loop"
         self.chunk_size = None if chunk_size is None else as_count("chunk_size", chunk_size, minimum=1)
         weights = _as_weights(step_weights, as_count("num_steps", num_steps))
-        loss_fn, differentiate = _checked(loss_fn), _by_recomputing if checkpoint else _by_remembering
+        loss_fn, differentiate = _checked(loss_fn), _by_recomputing if recompute else _by_remembering
         inner_step = _inner_step(loss_fn, first_order, clip_norm)
 
         def task_gradient(theta: Pytree, support: Batch, query: Batch) -> tuple[Pytree, Tensor]:
@@ -212,16 +248,16 @@ class MetaStep:
             gradients, losses = batched(theta, support, query)
             return pytree.tree_map(lambda leaf: leaf.mean(0), gradients), losses
 
-        self.work = transform(one_task if self.loop else all_tasks)
+        self.work: Callable[..., Any] = one_task if self.loop else all_tasks
 
     def __call__(self, theta: Pytree, *, support: Batch, query: Batch) -> tuple[Pytree, Tensor]:
         """Return the mean gradient in theta, a pair of parameters and learned rates, and each task's loss."""
         like = check_params(theta[0])
         tasks = as_tensors("support", support, like), as_tensors("query", query, like)
         num_tasks = count_tasks(*tasks)
-        size = 1 if self.loop else self.chunk_size or num_tasks
-        if size >= num_tasks:
+        if self.in_one_piece(num_tasks):
             return self.work(theta, *tasks)
+        size = 1 if self.loop else self.chunk_size or num_tasks
         mean, losses = pytree.tree_map(torch.zeros_like, theta), []
         for start in range(0, num_tasks, size):
             chunk = slice(start, start + size)
@@ -230,6 +266,10 @@ class MetaStep:
             mean = pytree.tree_map(lambda total, part, share=share: total + share * part, mean, gradient)
             losses.append(loss)
         return mean, torch.cat(losses)
+
+    def in_one_piece(self, num_tasks: int) -> bool:
+        """Say whether a batch of `num_tasks` is one call of `work`."""
+        return not self.loop and (self.chunk_size or num_tasks) >= num_tasks
 
     def learned_rates(self, params: Pytree) -> dict[int, Tensor]:
         """Return the inner learning rates as tensors, by their place among the leaves of `inner_lr`; no plain zeros."""

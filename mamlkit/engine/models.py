@@ -28,7 +28,8 @@ def mlp(
     Returns
     -------
     params : dict of tensors
-        ``"1.weight"`` (in, out), ``"1.bias"`` (out,), and so on; weights normal with variance 2 / in, biases zero.
+        ``"1.weight"`` (in, out), ``"1.bias"`` (out,), and so on, all uniform within
+        1 / sqrt(in) of zero (as in `torch.nn.Linear`).
     apply : callable
         ``apply(params, x)`` maps inputs (..., in) to outputs (..., out).
 
@@ -47,9 +48,9 @@ def mlp(
     depth = as_count("len(sizes) - 1", len(sizes) - 1, minimum=1)
     params: Params = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1):
-        weight = torch.randn(fan_in, fan_out, generator=generator, dtype=dtype, device=generator.device)
-        params[f"{layer}.weight"] = weight * (2 / fan_in) ** 0.5
-        params[f"{layer}.bias"] = torch.zeros(fan_out, dtype=dtype, device=generator.device)
+        for name, shape in ("weight", (fan_in, fan_out)), ("bias", (fan_out,)):
+            uniform = torch.rand(shape, generator=generator, dtype=dtype, device=generator.device)
+            params[f"{layer}.{name}"] = (2 * uniform - 1) / fan_in**0.5
 
     def apply(params: Params, x: torch.Tensor) -> torch.Tensor:
         for layer in range(1, depth + 1):

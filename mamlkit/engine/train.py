@@ -1,24 +1,22 @@
-"""The outer loop."""
+"""The outer loop: steps, validation, checkpoints that resume to the same bits, and a stop that says why."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch.utils import _pytree as pytree
 from tqdm.auto import tqdm
 
-from mamlkit._check import as_count, as_positive
-from mamlkit.engine.meta import LossFn, Pytree, meta_gradient
+from mamlkit._check import as_count
+from mamlkit.engine.meta import LossFn, Pytree
+from mamlkit.engine.run import MetaTrained, Run
 
-
-class MetaTrained(NamedTuple):
-    """The learned initialisation `params`, and the mean outer loss of every iteration, `losses` (iterations,)."""
-
-    params: Pytree
-    losses: np.ndarray
+ADAM = partial(torch.optim.Adam, fused=True)
 
 
 def meta_train(
@@ -31,15 +29,23 @@ def meta_train(
     outer_lr: float,
     iterations: int,
     seed: int,
-    first_order: bool = False,
-    optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
+    learn_inner_lr: bool = False,
+    optimizer: Callable[..., torch.optim.Optimizer] = ADAM,
+    validation_tasks: Any = None,
+    validate_every: int = 100,
+    patience: int | None = None,
+    callbacks: Iterable[Callable[[int, MetaTrained], Any]] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int = 1000,
+    backend: str = "auto",
     progress: bool = True,
+    **options: Any,
 ) -> MetaTrained:
     """Learn an initialisation by gradient descent on the mean outer loss.
 
     Parameters
     ----------
-    loss_fn, params, inner_lr, num_steps, first_order
+    loss_fn, params, inner_lr, num_steps
         As in `adapt`. `params` itself is not changed.
     sample_tasks : callable
         ``sample_tasks(rng)`` draws a batch of tasks: an object with fields `support` and `query`, each a tuple of
@@ -49,11 +55,36 @@ def meta_train(
     iterations : int
         Number of outer steps.
     seed : int
-        Seeds the `numpy.random.Generator` given to `sample_tasks`.
+        Seeds `rng` and, within training, PyTorch's own generator.
+    learn_inner_lr : bool
+        Whether to learn `inner_lr` too (all of it but plain zeros).
     optimizer : callable
         ``optimizer(tensors, lr=outer_lr)``, any class of `torch.optim`.
+    validation_tasks : object with fields support and query, optional
+        Tasks to judge by every `validate_every` iterations. The best parameters are returned, and training stops
+        early once `patience` validations in a row have brought nothing better.
+    callbacks : iterable of callables
+        ``callback(iteration, trained)`` after each validation, or every `validate_every` iterations; true stops.
+    checkpoint : path, optional
+        A file written every `checkpoint_every` iterations and whenever training ends, also by an error. If it is
+        there at the start, training goes on from it, to the same bits as if it had never stopped.
+    backend : {"auto", "compile", "capture", "eager"}
+        How to run a step: compiled, as a recorded graph, or as it is; "auto" compiles where that repays itself.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show a progress bar with losses and time left.
+    **options
+        `first_order`, `clip_norm`, `step_weights`, `remat`, `task_axis`, `chunk_size`, as in `MetaStep`.
+
+    Raises
+    ------
+    Diverged
+        If a loss or a gradient is not finite; names iteration, task and likely cause.
+    TypeError, ValueError
+        As in `meta_gradient`, or if the checkpoint is of another problem or version, or cut short.
+
+    Notes
+    -----
+    Under `torch.distributed` each process takes its share of every batch of tasks.
 
     Examples
     --------
@@ -63,30 +94,35 @@ def meta_train(
     ...     return SimpleNamespace(support=centres, query=centres)
     >>> def loss(theta, centre):
     ...     return 0.5 * (theta - centre) ** 2
-    >>> theta = torch.tensor(0.0)
-    >>> trained = meta_train(loss, theta, sample_tasks, inner_lr=0.1, num_steps=1, outer_lr=0.1, iterations=200,
-    ...                      seed=0, progress=False)
+    >>> trained = meta_train(loss, torch.tensor(0.0), sample_tasks, inner_lr=0.1, num_steps=1, outer_lr=0.1,
+    ...                      iterations=200, seed=0, progress=False)
     >>> bool(abs(trained.params - 3.0) < 0.5)
     True
     """
-    leaves, spec = pytree.tree_flatten(params)
-    leaves = [leaf.detach().clone() for leaf in leaves]
-    outer = optimizer(leaves, lr=as_positive("outer_lr", outer_lr))
-    rng = np.random.default_rng(seed)
-    losses = []
-    for _ in tqdm(range(as_count("iterations", iterations)), disable=not progress):
-        tasks = sample_tasks(rng)
-        result = meta_gradient(
-            loss_fn,
-            pytree.tree_unflatten(leaves, spec),
-            support=tasks.support,
-            query=tasks.query,
-            inner_lr=inner_lr,
-            num_steps=num_steps,
-            first_order=first_order,
-        )
-        for leaf, gradient in zip(leaves, pytree.tree_leaves(result.gradient), strict=True):
-            leaf.grad = gradient
-        outer.step()
-        losses.append(result.loss.item())
-    return MetaTrained(pytree.tree_unflatten(leaves, spec), np.array(losses))
+    if validation_tasks is None and patience is not None:
+        raise ValueError(f"patience={patience!r} needs validation_tasks to be patient about")
+    options |= {"num_steps": num_steps}
+    run = Run(loss_fn, params, inner_lr, learn_inner_lr, optimizer, outer_lr, seed, backend, options)
+    run.iterations, every = as_count("iterations", iterations), as_count("validate_every", validate_every, minimum=1)
+    save_every = as_count("checkpoint_every", checkpoint_every, minimum=1)
+    path = None if checkpoint is None else Path(checkpoint)
+    with torch.random.fork_rng(), tqdm(total=iterations, disable=not progress) as bar:
+        torch.manual_seed(seed)
+        run.mark()
+        if path and path.exists():
+            run.load(path)
+        bar.update(len(run.losses))
+        try:
+            while len(run.losses) < iterations and not run.stopped:
+                run.step(sample_tasks)
+                bar.update()
+                if len(run.losses) % every == 0:
+                    bar.set_postfix(run.review(validation_tasks, patience))
+                    for callback in callbacks:
+                        run.stopped |= bool(callback(len(run.losses), run.trained()))
+                if path and len(run.losses) % save_every == 0:
+                    run.save(path)
+        finally:
+            if path:
+                run.save(path)
+    return run.trained()
