@@ -70,7 +70,6 @@ function element(tag, attributes = {}, ...children) { // attributes that are fun
 
 const escape = (words) => words.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 const px = (x) => x.toFixed(1);
-
 // ---- controls: each shows a value on the page, and reads one from a link (undefined if it is bad) ------------------
 function makeSlider({ name, label, values, digits, unit }, set) {
   const input = element("input", { type: "range", min: 0, max: values.length - 1, step: 1, "data-control": name,
@@ -216,7 +215,6 @@ function swatch(mark) { // the mark itself, small: pixels stand for the plane
 
 // ---- the figure ----------------------------------------------------------------------------------------------------
 let figures = 0; // keeps ids and radio groups of several figures apart
-
 function mount(root, model, link) {
   const spec = model.get("spec");
   const { texts, axes } = spec;
