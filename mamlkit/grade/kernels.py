@@ -147,6 +147,8 @@ def _fork(level: str, room: Path, limits: Limits) -> dict[str, Any]:
     if (child := os.fork()) == 0:
         try:
             os.setsid()
+            for descriptor in (1, 2):  # what a student writes past the notebook goes nowhere
+                os.dup2(0, descriptor)
             sandbox.enter(level, room, limits)
             _serve(room, connection)
         finally:

@@ -34,7 +34,8 @@ MUTANTS = [
     ("e03.b", "loss_fn(phi, *query), leaves", "loss_fn(phi, *support), leaves", "query set does the judging"),
     ("e03.c", "reversed(trajectory[:-1])", "trajectory[:-1]", "wrong order"),
     ("e03.c", "reversed(trajectory[:-1])", "reversed(trajectory[1:])", "shifted by one"),
-    ("e03.c", "alpha * hvp(theta, vector)", "alpha * sum(w * hvp(theta, e) for w, e in zip(vector, torch.eye(len(vector))))",
+    ("e03.c", "alpha * hvp(theta, vector)",
+     "alpha * sum(w * hvp(theta, e) for w, e in zip(vector, torch.eye(len(vector))))",
      "you have built the Hessians"),
 ]  # fmt: skip
 
