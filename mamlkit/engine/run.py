@@ -102,6 +102,10 @@ class Run:
     def step(self, sample_tasks: Callable[[np.random.Generator], Any]) -> None:
         """Draw tasks and take one outer step, or raise `Diverged` and stay as it was."""
         drawn = sample_tasks(self.rng)
+        if not (hasattr(drawn, "support") and hasattr(drawn, "query")):
+            raise TypeError(
+                f"sample_tasks must return an object with fields support and query, got {type(drawn).__name__}"
+            )
         support, query = as_tensors("support", drawn.support, self.like), as_tensors("query", drawn.query, self.like)
         if self.losses and not self.ready:  # the first step, taken as it is, has made the optimizer's state
             self.accelerate(support, query)

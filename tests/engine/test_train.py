@@ -1,0 +1,314 @@
+"""The outer loop: it resumes to the same bits, stops with a reason, and gives the same numbers however it runs."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mamlkit.closed_form import quadratic
+from mamlkit.engine import Diverged, evaluate, meta_train, models
+from mamlkit.engine.fast import Captured, worth_compiling
+from mamlkit.tasks import sinusoid
+
+from .oracles import quadratic_loss, random_quadratics
+
+
+def sample_tasks(rng):
+    return sinusoid.sample(rng, num_tasks=4, num_support=5, num_query=5)
+
+
+def train(*, dtype=torch.float32, loss=None, sample=sample_tasks, **changes):
+    params, net = models.mlp([1, 8, 1], torch.Generator().manual_seed(0), dtype=dtype)
+    loss = loss or (lambda p, x, y: F.mse_loss(net(p, x), y))
+    options = {"inner_lr": 0.01, "num_steps": 2, "outer_lr": 1e-2, "iterations": 30, "seed": 3, "progress": False}
+    return meta_train(loss, params, sample, **(options | changes))
+
+
+def bits(trained):
+    leaves = torch.utils._pytree.tree_leaves((trained.params, trained.inner_lr))
+    return [leaf.numpy().tobytes() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves] + [
+        trained.losses.tobytes(),
+        trained.validation.tobytes(),
+    ]
+
+
+def test_finds_the_meta_optimum_of_quadratics():
+    rng = np.random.default_rng(0)
+    supports, support = random_quadratics(rng, num_tasks=5, dim=2)
+    queries, query = random_quadratics(rng, num_tasks=5, dim=2)
+    tasks = [quadratic.QuadraticTask(*pair) for pair in zip(supports, queries, strict=True)]
+    trained = meta_train(
+        quadratic_loss,
+        torch.zeros(2, dtype=torch.float64),
+        lambda _: SimpleNamespace(support=support, query=query),
+        inner_lr=0.2,
+        num_steps=2,
+        outer_lr=0.3,
+        iterations=400,
+        seed=0,
+        optimizer=torch.optim.SGD,
+        progress=False,
+    )
+    np.testing.assert_allclose(
+        trained.params.numpy(), quadratic.meta_optimum(tasks, inner_lr=0.2, num_steps=2), rtol=1e-8
+    )
+
+
+def test_same_seed_same_bits_other_seed_other():
+    assert bits(train()) == bits(train())
+    assert bits(train()) != bits(train(seed=4))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"backend": "eager", "learn_inner_lr": True},
+        {"optimizer": torch.optim.RMSprop, "task_axis": "loop"},
+        {"validation_tasks": sample_tasks(np.random.default_rng(9)), "validate_every": 4},
+    ],
+)
+@pytest.mark.parametrize("stop", [1, 13])
+def test_resumes_to_the_same_bits(tmp_path, changes, stop):
+    path = tmp_path / "run.pt"
+    train(iterations=stop, checkpoint=path, **changes)
+    assert bits(train(checkpoint=path, **changes)) == bits(train(**changes))
+
+
+def test_an_interrupted_step_leaves_a_sound_checkpoint(tmp_path):
+    """The error comes after tasks are drawn: the resumed run must draw them again."""
+    path, calls = tmp_path / "run.pt", []
+
+    def failing(rng):
+        calls.append(1)
+        tasks = sample_tasks(rng)
+        if len(calls) == 8:
+            raise KeyboardInterrupt
+        return tasks
+
+    with pytest.raises(KeyboardInterrupt):
+        train(checkpoint=path, sample=failing)
+    assert bits(train(checkpoint=path)) == bits(train())
+
+
+KILLED = """
+import numpy as np, torch, torch.nn.functional as F
+from mamlkit.engine import meta_train, models
+from mamlkit.tasks import sinusoid
+torch.set_num_threads(1)
+params, net = models.mlp([1, 8, 1], torch.Generator().manual_seed(0))
+trained = meta_train(lambda p, x, y: F.mse_loss(net(p, x), y), params,
+    lambda rng: sinusoid.sample(rng, num_tasks=4, num_support=5, num_query=5), inner_lr=0.01, num_steps=1,
+    outer_lr=1e-2, iterations=600, seed=3, checkpoint={path!r}, checkpoint_every=3, progress=False)
+print(trained.losses.tobytes().hex()[-64:], [p.numpy().tobytes().hex() for p in trained.params.values()])
+"""
+
+
+def start(path):
+    return subprocess.Popen([sys.executable, "-c", KILLED.format(path=str(path))], stdout=subprocess.PIPE, text=True)
+
+
+def test_killed_at_random_moments_it_resumes_to_the_same_bits(tmp_path):
+    expected = start(tmp_path / "whole.pt")
+    rng, path, kills = np.random.default_rng(), tmp_path / "killed.pt", 0
+    while kills < 2:
+        process, deadline = start(path), time.monotonic() + 60
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        while (not path.exists() or path.stat().st_mtime_ns == before) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, 0.2))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    resumed = start(path).communicate()[0]
+    assert resumed
+    assert resumed == expected.communicate()[0]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:500]), "cannot be read: it is cut short"),
+        (lambda path: path.write_text("no checkpoint"), "cannot be read"),
+        (lambda path: torch.save({"problem": {}}, path), "is of another version of mamlkit"),
+    ],
+)
+def test_a_damaged_checkpoint_is_named(tmp_path, damage, message):
+    path = tmp_path / "run.pt"
+    train(checkpoint=path)
+    damage(path)
+    with pytest.raises(ValueError, match=message):
+        train(checkpoint=path)
+
+
+def test_a_checkpoint_of_another_problem_is_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    train(checkpoint=path)
+    with pytest.raises(ValueError, match="another inner loop"):
+        train(checkpoint=path, num_steps=1)
+    with pytest.raises(ValueError, match="another set of parameters"):
+        train(checkpoint=path, dtype=torch.float64)
+    with pytest.raises(ValueError, match="another seed"):
+        train(checkpoint=path, seed=8)
+
+
+def test_divergence_names_task_step_and_cause_and_keeps_the_last_good_state(tmp_path):
+    path = tmp_path / "run.pt"
+
+    def sample(rng):
+        tasks = sample_tasks(rng)
+        sample.count += 1
+        if sample.count > 10:
+            tasks.support.x[2] *= 1e8
+        return tasks
+
+    sample.count = 0
+    with pytest.raises(
+        Diverged, match=r"iteration 10: the outer loss of task 2 .* diverges by step \d: lower inner_lr"
+    ) as stop:
+        train(sample=sample, checkpoint=path, num_steps=5)
+    assert bits(stop.value.trained) == bits(train(iterations=10, num_steps=5))
+    assert bits(train(iterations=10, num_steps=5, checkpoint=path)) == bits(stop.value.trained)
+
+
+@pytest.mark.parametrize("backend", ["eager", "capture"])
+@pytest.mark.parametrize("which", ["support", "query"])
+def test_nan_in_the_data_is_named(which, backend):
+    def sample(rng):
+        tasks = sample_tasks(rng)
+        getattr(tasks, which).y[1, 2] = np.nan
+        return tasks
+
+    with pytest.raises(Diverged, match=f"iteration 0: the outer loss of task 1 is nan; its {which} set holds"):
+        train(sample=sample, backend=backend)
+
+
+def test_a_gradient_that_would_freeze_adam_is_noticed():
+    """Its square overflows: Adam's second moment would be infinite, and the parameters would never move again."""
+    params = {"far": torch.tensor(1.0), "near": torch.tensor(1.0)}
+    tasks = SimpleNamespace(support=(torch.ones(2),), query=(torch.ones(2),))
+    with pytest.raises(Diverged, match=r"the losses are finite, but the gradient in params\['far'\] reaches 1e\+25"):
+        meta_train(lambda p, y: 1e25 * p["far"] + p["near"] * y, params, lambda _: tasks, inner_lr=0.0, num_steps=0,
+                   outer_lr=0.1, iterations=5, seed=0, progress=False)  # fmt: skip
+
+
+def test_frozen_parameters_are_noticed():
+    class Freezing(torch.optim.Adam):
+        def step(self):
+            super().step()
+            self.state[self.param_groups[0]["params"][1]]["exp_avg_sq"].fill_(float("inf"))
+
+    with pytest.raises(
+        Diverged, match=r"state for params\['1.bias'\] is not finite, so it has silently stopped moving"
+    ):
+        train(optimizer=Freezing, validate_every=5)
+
+
+def test_early_stopping_returns_the_best():
+    tasks = sample_tasks(np.random.default_rng(9))
+    trained = train(outer_lr=0.3, iterations=200, validation_tasks=tasks, validate_every=1, patience=3)
+    best = int(trained.validation[:, 1].argmin())
+    assert len(trained.validation) == best + 1 + 3 == len(trained.losses) < 200
+    params, net = models.mlp([1, 8, 1], torch.Generator())
+    curve = evaluate(lambda p, x, y: F.mse_loss(net(p, x), y), trained.params, support=tasks.support,
+                     query=tasks.query, inner_lr=0.01, num_steps=2)  # fmt: skip
+    np.testing.assert_allclose(float(curve[-1].mean()), trained.validation[best, 1], rtol=1e-6)
+    assert set(params) == set(trained.params)
+
+
+def test_callbacks_see_progress_and_may_stop():
+    seen = []
+    train(validate_every=5, callbacks=[lambda i, trained: seen.append((i, len(trained.losses)))])
+    assert seen == [(i, i) for i in range(5, 31, 5)]
+    assert len(train(validate_every=5, callbacks=[lambda i, _: i == 10]).losses) == 10
+
+
+def test_learned_inner_rate_moves_and_plain_zero_does_not():
+    rates = {"1.weight": 0.01, "1.bias": 0, "2.weight": torch.full((8, 1), 0.01), "2.bias": torch.tensor(0.02)}
+    trained = train(inner_lr=rates, learn_inner_lr=True, iterations=5)
+    assert trained.inner_lr["1.bias"] == 0
+    assert trained.inner_lr["2.weight"].unique().numel() > 2
+    assert float(trained.inner_lr["2.bias"]) != 0.02
+    assert float(rates["2.bias"]) == np.float32(0.02)
+
+
+def test_captured_run_equals_the_eager_one():
+    eager, captured = (train(backend=backend, dtype=torch.float64) for backend in ("eager", "capture"))
+    np.testing.assert_allclose(captured.losses, eager.losses, rtol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.SGD, torch.optim.AdamW])
+def test_compiled_run_equals_the_eager_one(optimizer):
+    if not any(os.access(os.path.join(d, "g++"), os.X_OK) for d in os.environ["PATH"].split(os.pathsep)):
+        pytest.skip("no C++ compiler")
+    eager, compiled = (train(backend=b, dtype=torch.float64, optimizer=optimizer) for b in ("eager", "compile"))
+    np.testing.assert_allclose(compiled.losses, eager.losses, rtol=1e-11)
+
+
+@pytest.mark.slow
+def test_without_a_compiler_training_goes_on_with_one_line(tmp_path):
+    code = textwrap.dedent("""
+        from tests.engine.test_train import train
+        eager, fallen_back = (train(backend=backend) for backend in ("eager", "compile"))
+        assert (eager.losses == fallen_back.losses).all()
+    """)
+    environment = os.environ | {
+        "PATH": "",
+        "CXX": "/nowhere",
+        "TORCHINDUCTOR_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": ".",
+    }
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=200)
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.count("going on without a compiled step") == 1
+
+
+def test_a_loss_that_branches_on_its_values_runs_uncaptured(caplog):
+    def loss(params, x, y):
+        error = ((x @ params["1.weight"]).mean(-1, keepdim=True) - y).square().mean()
+        return error if error > 0 else -error
+
+    with caplog.at_level(logging.WARNING, "mamlkit.engine"):
+        captured = train(loss=loss, task_axis="loop", iterations=4)
+    assert sum("going on without a recorded step" in line for line in caplog.messages) == 1
+    assert bits(captured) == bits(train(loss=loss, task_axis="loop", iterations=4, backend="eager"))
+
+
+def test_captured_checks_numbers_against_the_function(caplog):
+    """A function that reads the clock is not pure: the recorded constant is seen to differ."""
+    ticks = iter(range(100))
+    captured = Captured(lambda x: x + next(ticks))
+    with caplog.at_level(logging.WARNING, "mamlkit.engine"):
+        assert [float(captured(torch.tensor(0.0))) for _ in range(3)] != [0.0] * 3
+    assert captured.level == 0
+
+
+def test_compiling_is_worth_it_only_for_long_runs():
+    assert not worth_compiling(300, 1000)
+    assert worth_compiling(300, 70_000)
+    assert not worth_compiling(0, 10**9)
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(ValueError, match="backend must be"):
+        train(backend="fast")
+    with pytest.raises(ValueError, match="patience=3 needs validation_tasks"):
+        train(patience=3)
+    with pytest.raises(ValueError, match="outer_lr must be positive, got 0"):
+        train(outer_lr=0)
+    with pytest.raises(ValueError, match="iterations must be at least 0, got -1"):
+        train(iterations=-1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'num_step'"):
+        train(num_step=1)
+    with pytest.raises(TypeError, match=r"sample_tasks must return .* support and query, got tuple"):
+        train(sample=lambda rng: (1, 2))
