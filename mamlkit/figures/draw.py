@@ -114,10 +114,11 @@ def _draw_ellipses(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: fl
 
     turn, half_axes, _ = np.linalg.svd(mark.xy[1:].T)  # conjugate half axes to principal ones
     angle = np.degrees(np.arctan2(turn[1, 0], turn[0, 0]))
-    for index, radius in enumerate(mark.radii):
-        size, label = 2 * radius * half_axes, mark.label if index == 0 and mark.label else None
-        look = {**_line(style), "linewidth": 0.9, "fill": False, "alpha": 0.6}
-        ax.add_patch(Ellipse(tuple(mark.xy[0]), *size, angle=angle, label=label, zorder=1, **look))
+    look = {**_line(style), "linewidth": 0.9, "alpha": 0.6}
+    for radius in mark.radii:
+        size = 2 * radius * half_axes
+        ax.add_patch(Ellipse(tuple(mark.xy[0]), *size, angle=angle, fill=False, zorder=1, **look))
+    ax.plot([], [], **look, label=mark.label or None)  # the legend shows a line, not a box
 
 
 def _tag(ax: matplotlib.axes.Axes, mark: Mark, scale: float) -> None:

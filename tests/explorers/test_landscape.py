@@ -41,7 +41,7 @@ def unpacked(landscape):
 
 
 def test_the_shown_arrow_is_the_gradient_of_the_outer_loss(unpacked):
-    """On all of the grid, at a random theta: what the browser interpolates against central differences of J (R2, R3)."""
+    """All over the grid, at a random theta: what the browser shows against central differences of J (R2, R3)."""
     rng = np.random.default_rng(7)
     norm, arrow = unpacked.part("readouts", "norm_maml"), unpacked.part("marks", "maml")
     for alpha, curvature, num_steps in itertools.product(INNER_LRS, CURVATURES, NUM_STEPS):

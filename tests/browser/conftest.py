@@ -1,0 +1,115 @@
+"""A real Chromium, a localhost server over the built book, and pages that are watched."""
+
+import functools
+import os
+import shutil
+import threading
+import urllib.parse
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BUILT = ROOT / "_build" / "html"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+def missing(reason):
+    """Skip for this reason; where a browser is required (CI), fail."""
+    if os.environ.get("REQUIRE_BROWSER"):
+        pytest.fail(f"REQUIRE_BROWSER is set, but {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        missing("no chromium is on the path")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site():
+    """Address of a localhost server over the built book."""
+    if not (BUILT / "index.html").exists():
+        missing("the book is not built (make html)")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=BUILT))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def built_page(site):
+    """Return the addresses, over http and as a file, of a built page that must hold a certain explorer."""
+
+    def addresses(path, explorer):
+        if f'data-name="{explorer}"' not in (BUILT / path).read_text("utf-8"):
+            missing(f"the built page {path} has no explorer {explorer}")
+        return f"{site}/{path}", (BUILT / path).as_uri()
+
+    return addresses
+
+
+def is_local(address):
+    parts = urllib.parse.urlsplit(address)
+    return parts.scheme in ("file", "data", "blob", "about") or parts.hostname in ("localhost", "127.0.0.1")
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Open an address in a fresh context; at the end nothing must have gone wrong or left this machine."""
+    complaints, contexts = [], []
+
+    def open_(address, *, width=1280, height=900, **options):
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(f"console: {m.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
+        page.on("request", lambda r: is_local(r.url) or complaints.append(f"request: {r.url}"))
+        page.on("response", lambda r: r.status >= 400 and complaints.append(f"{r.status}: {r.url}"))
+        page.goto(address)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+@pytest.fixture(scope="session")
+def standalone(tmp_path_factory):
+    """A page of its own, with the landscape and, after it, a small explorer to live beside it."""
+    from mamlkit.explorers.compass import compass_explorer
+    from mamlkit.explorers.quadratic import quadratic_landscape
+
+    page = tmp_path_factory.mktemp("page") / "page.html"
+    figures = quadratic_landscape().html() + compass_explorer().html()
+    page.write_text(
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Explorers</title>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'><style>"
+        ":root { color-scheme: light dark } body { font-family: sans-serif; max-width: 46rem; margin: 1rem auto;"
+        " padding: 0 .75rem; background: Canvas; color: CanvasText }</style></head>"
+        f"<body><h1>Explorers</h1>{figures}</body></html>",
+        encoding="utf-8",
+    )
+    return page.as_uri()

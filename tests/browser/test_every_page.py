@@ -1,0 +1,45 @@
+"""Every page of the built book: silent, self-contained, no wider than the screen, and with words for every picture."""
+
+from pathlib import Path
+
+import pytest
+
+BUILT = Path(__file__).parents[2] / "_build" / "html"
+START = "book/intro.html"
+# Sphinx's own pages (search, index) are Jupyter Book's affair; index.html only sends the reader on to START.
+PAGES = sorted(str(page.relative_to(BUILT)) for page in BUILT.glob("book/**/*.html")) or [START]
+
+# A picture whose alternative text is missing, empty, or just a file's name. Decoration is marked role="presentation".
+SPEECHLESS = """() => [...document.querySelectorAll("img:not([role=presentation])")]
+  .filter((img) => !img.alt.trim() || /\\.(png|svg|jpe?g|gif)$/i.test(img.alt))
+  .map((img) => img.outerHTML.slice(0, 200))"""
+
+# What sticks out of the page to the right, if the page scrolls sideways.
+TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+  [...document.querySelectorAll("body *")].filter((node) => node.getBoundingClientRect().right > innerWidth + 1)
+    .slice(0, 5).map((node) => node.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_page(path, colours, site, open_page):
+    """No console error and no request off localhost: `open_page` asserts both at the end."""
+    page = open_page(f"{site}/{path}", color_scheme=colours)
+    assert page.evaluate(SPEECHLESS) == []
+    assert page.evaluate("document.documentElement.dataset.theme") == colours
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(150)
+        assert page.evaluate(TOO_WIDE) == [], f"at {width} px"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_from_a_file(path, site, open_page):
+    """A reader may open an unpacked ZIP: the same page without a server (`site` only makes sure that it is built)."""
+    page = open_page((BUILT / path).as_uri())
+    assert page.locator("article h1").is_visible()
+
+
+def test_the_front_door_leads_to_the_book(site, open_page):
+    page = open_page(f"{site}/index.html")
+    page.wait_for_url(f"{site}/{START}")
