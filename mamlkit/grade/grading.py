@@ -61,6 +61,8 @@ class Result:
     notes: list[str] = field(default_factory=list)
     isolation: str = ""
     seconds: float = 0.0
+    starting: float = 0.0
+    """Seconds of these until a kernel answered."""
 
 
 def prepare(source: Path, *, seed: int, isolation: str = "auto") -> Assignment:
@@ -92,7 +94,7 @@ def prepare(source: Path, *, seed: int, isolation: str = "auto") -> Assignment:
 def grade(data: bytes, assignment: Assignment) -> Result:
     """Return the result of the submission in `data`; never raises for anything that a student hands in."""
     start = time.monotonic()
-    exercise, limits = assignment.exercise, assignment.limits
+    exercise = assignment.exercise
     try:
         notebook = submission.parse(data)
     except submission.Unreadable as error:
@@ -100,38 +102,44 @@ def grade(data: bytes, assignment: Assignment) -> Result:
     lifted = submission.lift(notebook, exercise)
     if (named := submission.named_exercise(notebook)) not in {"", exercise.name}:
         lifted.notes.append(f"The notebook says that it is {named[:20]!r}; it was graded as {exercise.name}.")
-    verdicts: dict[str, dict[str, Any]] = {}
-    isolation, status = "", "graded"
+    verdicts: dict[str, Any] = {}
+    starting, isolation, status = 0.0, "", "graded"
     try:
         if lifted.answers:
-            host = _host(exercise.preload, assignment.isolation)
-            isolation = host.isolation
-            verdicts = _verdicts(lifted, assignment, host, limits)
+            isolation = _host(assignment).isolation
+            verdicts, starting = _verdicts(lifted, assignment)
     except (GraderError, OSError, ValueError) as error:
         status = "failed"
         lifted.notes.append(f"The grader failed, this is not a zero: {error}")
     result = _result(exercise, verdicts, status=status, notes=lifted.notes)
-    return replace(result, isolation=isolation, seconds=round(time.monotonic() - start, 2))
+    seconds = round(time.monotonic() - start, 3)
+    return replace(result, isolation=isolation, seconds=seconds, starting=round(starting, 3))
 
 
-def _verdicts(lifted: submission.Lifted, assignment: Assignment, host: KernelHost, limits: Limits) -> dict[str, Any]:
-    """Run the answers; leave out one that ends or blocks the kernel and run the others again."""
-    answers = dict(lifted.answers)
+def _verdicts(lifted: submission.Lifted, assignment: Assignment) -> tuple[dict[str, Any], float]:
+    """Run the answers; leave out one that ends or blocks the kernel and run the others again.
+
+    Return the verdicts, and the seconds that kernels took to start.
+    """
+    answers, starting = dict(lifted.answers), 0.0
     lost: dict[str, Any] = {}
     while answers:
-        report = _session(answers, assignment, host, limits)
+        start = time.monotonic()
+        report = _session(answers, assignment)
+        starting += report["ready"] - start
         if report["lost"] is None:
-            return {**report["verdicts"], **lost}
+            return {**report["verdicts"], **lost}, starting
         part, reason = report["lost"]["part"], report["lost"]["reason"]
         if part not in answers:
             part = next(iter(answers))  # lost in a cell of another part: the first answer left goes next
         lost[part] = {"right": False, "kind": "kernel-lost", "advice": f"The kernel was stopped here: it {reason}."}
         lifted.notes.append(f"{part}: the kernel {reason}; this answer was left out and the others graded without it.")
         del answers[part]
-    return lost
+    return lost, starting
 
 
-def _session(answers: dict[str, str], assignment: Assignment, host: KernelHost, limits: Limits) -> dict[str, Any]:
+def _session(answers: dict[str, str], assignment: Assignment) -> dict[str, Any]:
+    host, limits = _host(assignment), assignment.limits
     try:
         request = {
             "cells": [asdict(cell) for cell in assignment.exercise.cells],
@@ -145,6 +153,8 @@ def _session(answers: dict[str, str], assignment: Assignment, host: KernelHost, 
         host.stop()
     if report.get("failure") or report["setup"]:
         raise GraderError(report.get("failure") or f"the set-up cell raised {report['setup']}")
+    if "ready" not in report:
+        raise GraderError("the kernel did not start")
     return report
 
 
@@ -161,9 +171,10 @@ def _result(exercise: Exercise, verdicts: dict[str, Any], *, status: str, notes:
     return Result(exercise.name, exercise.title, status, points, sum(exercise.points.values()), parts, notes)
 
 
-def _host(preload: tuple[str, ...], isolation: str) -> KernelHost:
-    """Return this process's host with `preload` imported, started at the first call."""
-    host: KernelHost = _running((preload, isolation), lambda: KernelHost(preload, isolation))
+def _host(assignment: Assignment) -> KernelHost:
+    """Return this process's host with the modules that the exercise needs imported, started at the first call."""
+    needs = (assignment.exercise.preload, assignment.isolation)
+    host: KernelHost = _running(needs, lambda: KernelHost(*needs))
     return host
 
 

@@ -63,7 +63,11 @@ class KernelHost(Service):
         self.room.chmod(0o711)
         kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "LD_LIBRARY_PATH") if name in os.environ}
         arguments = (isolation, str(self.room), *preload)
-        super().__init__("mamlkit.grade.kernels", *arguments, environment={**ENVIRONMENT, **kept})
+        try:
+            super().__init__("mamlkit.grade.kernels", *arguments, environment={**ENVIRONMENT, **kept})
+        except GraderError:
+            shutil.rmtree(self.room, ignore_errors=True)
+            raise
         self.isolation = str(self.started["isolation"])
 
     def start(self, limits: Limits) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import html
 import io
 import json
@@ -11,6 +12,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mamlkit.grade.classroom import write
 
@@ -24,7 +26,7 @@ SCHEMA: dict[str, Any] = {
         "type": "object",
         "additionalProperties": False,
         "required": ["student", "file", "sha256", "seed", "source_sha256", "exercise", "title", "status", "points",
-                     "out_of", "parts", "notes", "isolation", "seconds"],
+                     "out_of", "parts", "notes", "isolation", "seconds", "starting"],
         "properties": {
             "student": {**_TEXT, "description": "name of the folder, or of the file before the exercise"},
             "file": {**_TEXT, "description": "path inside the folder of submissions"},
@@ -62,6 +64,7 @@ SCHEMA: dict[str, Any] = {
                 "description": "what contained the kernel; empty where none was needed",
             },
             "seconds": {"type": "number", "minimum": 0},
+            "starting": {"type": "number", "minimum": 0, "description": "seconds of these until a kernel answered"},
         },
     },
 }  # fmt: skip
@@ -95,10 +98,10 @@ def summary(records: Sequence[Record]) -> str:
 
 def save(records: Sequence[Record], out: Path) -> None:
     """Write grades.csv, grades.json, grades.schema.json and feedback/<student>.html into `out`."""
+    (out / "feedback").mkdir(parents=True, exist_ok=True)
     write(out / "grades.csv", _csv(records))
     write(out / "grades.json", json.dumps(list(records), indent=1))
     write(out / "grades.schema.json", json.dumps(SCHEMA, indent=1))
-    (out / "feedback").mkdir(exist_ok=True)
     students: dict[str, list[Record]] = {}
     for record in records:
         students.setdefault(record["student"], []).append(record)
@@ -128,7 +131,9 @@ def _plain(text: str) -> str:
 
 
 def _file_name(student: str) -> str:
-    return re.sub(r"[^\w.-]", "_", student).strip(".") or "unnamed"
+    """Return a file name that no other student gets and that stays inside its folder."""
+    name = re.sub(r"[^\w. -]", lambda match: quote(match[0], safe=""), student) or "%"
+    return name if len(name.encode()) <= 200 else hashlib.sha256(student.encode()).hexdigest()
 
 
 STYLE = """

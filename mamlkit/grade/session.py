@@ -134,6 +134,7 @@ class GradedFile(IPyNbFile):  # type: ignore[misc]
         """Connect to the kernel that waits."""
         grader: Grader = self.config.stash[GRADER]
         self.kernel = ContainedKernel(grader.request["connection"], grader.request["limits"])
+        grader.report["ready"] = time.monotonic()
         self.config.option.nbval_cell_timeout = grader.request["limits"]["cell_seconds"]
 
     def collect(self) -> Any:
