@@ -10,8 +10,7 @@ const MARGIN = { left: 46, right: 8, top: 8, bottom: 42 }; // pixels around the 
 function unpackTable({ dtype, columns, data, low, step }) {
   const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
   const values = new ARRAYS[dtype](bytes.buffer);
-  const at = low ? (i) => low[i % columns] + step[i % columns] * values[i] : (i) => values[i];
-  return { columns, at };
+  return { columns, at: low ? (i) => low[i % columns] + step[i % columns] * values[i] : (i) => values[i] };
 }
 
 const running = (differences, sum = 0) => differences.map((difference) => (sum += difference));
@@ -74,7 +73,7 @@ const px = (x) => x.toFixed(1);
 function makeSlider({ name, label, values, digits, unit }, set) {
   const input = element("input", { type: "range", min: 0, max: values.length - 1, step: 1, "data-control": name,
     input: () => set(values[input.valueAsNumber]) });
-  const output = element("output");
+  const output = element("b");
   const words = (value) => formatNumber(value, digits) + unit;
   const nearer = (value) => (best, x, i) => (Math.abs(x - value) < Math.abs(values[best] - value) ? i : best);
   const index = (value) => values.reduce(nearer(value), 0);
@@ -110,7 +109,7 @@ function makeChoice({ name, label, values, names }, set, { unique }) {
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
 
 function makePoint({ name, label, low, high, step, digits, default: current }, set, { toPlane, texts }) {
-  const output = element("output");
+  const output = element("b");
   const words = (value) => `(${value.map((x) => formatNumber(x, digits)).join(", ")})`;
   const inside = (value) => value.length === 2 && value.every((x, i) => x >= low[i] && x <= high[i]);
   const place = (value) => set(value.map((x, i) => Math.min(high[i], Math.max(low[i], x))));
@@ -184,11 +183,14 @@ const DRAW = {
   },
 };
 
-function drawTag({ kind, tag, style }, rows, at, scale) { // in the middle of ellipses, else beside the last point
-  const centred = kind === "ellipses";
-  const [x, y] = at(kind === "arrow" ? rows[0].map((x, i) => x + scale * rows[1][i]) : centred ? rows[0] : rows.at(-1));
-  const place = centred ? `x="${px(x)}" y="${px(y + 5)}" text-anchor="middle"` : `x="${px(x + 9)}" y="${px(y - 9)}"`;
-  return `<text ${place} fill="${style.color}">${escape(tag)}</text>`;
+// A tag stands beside the last point or the arrow's head; on ellipses it labels a ring, at its lowest point.
+function drawTag({ kind, tag, style, radii }, rows, at, scale) {
+  const [first, a, b] = rows;
+  const lowest = (i) => first[i] - (radii.at(-2) ?? radii[0]) * (a[i] * a[1] + b[i] * b[1]) / Math.hypot(a[1], b[1]);
+  const tip = { arrow: (i) => first[i] + scale * a[i], ellipses: lowest }[kind] || ((i) => rows.at(-1)[i]);
+  const [x, y] = at([tip(0), tip(1)]);
+  const [dx, dy, anchor] = kind === "ellipses" ? [0, 5, "middle"] : [9, -9, "start"];
+  return `<text x="${px(x + dx)}" y="${px(y + dy)}" text-anchor="${anchor}" fill="${style.color}">${escape(tag)}</text>`;
 }
 
 function drawAxes({ xlim, ylim, xticks, yticks, xlabel, ylabel }, at) {
@@ -205,12 +207,12 @@ function drawAxes({ xlim, ylim, xticks, yticks, xlabel, ylabel }, at) {
     ys.map((y, i) => text(`x="${left - 7}" y="${px(y + 4)}"`, formatNumber(yticks[i], digits(yticks)))).join("")}</g>`;
 }
 
-const SAMPLES = { line: [[2, 8], [34, 8]], path: [[2, 8], [18, 8], [34, 8]], points: [[18, 8]],
-  arrow: [[2, 8], [32, 0]], area: [[6, 2], [30, 2], [30, 14], [6, 14]] };
+const SAMPLES = { line: [[1, 8], [29, 8]], path: [[1, 8], [12, 8], [26, 8]], points: [[15, 8]],
+  arrow: [[1, 8], [28, 0]], area: [[4, 2], [26, 2], [26, 14], [4, 14]] };
 
 function swatch(mark) { // the mark itself, small: pixels stand for the plane
   const kind = { bars: "area", ellipses: "line" }[mark.kind] || mark.kind;
-  return `<svg width="36" height="16" aria-hidden="true">${DRAW[kind](mark, SAMPLES[kind], (p) => p, 1)}</svg>`;
+  return `<svg width="30" height="16" aria-hidden="true">${DRAW[kind](mark, SAMPLES[kind], (p) => p, 1)}</svg>`;
 }
 
 // ---- the figure ----------------------------------------------------------------------------------------------------
@@ -231,7 +233,7 @@ function mount(root, model, link) {
   plot.innerHTML = `<svg role="img"><clipPath id="${unique}"><rect/></clipPath><g class="mk-axes"></g>
     <g clip-path="url(#${unique})"></g></svg>`;
   const [svg, box, axesLayer, markLayer] = plot.querySelectorAll("svg, rect, g");
-  const numbers = element("dl", { class: "mk-readouts" });
+  const numbers = element("div", { class: "mk-readouts" });
   const table = element("table");
   const details = element("details", { toggle: () => details.open && fillTable(content()) },
     element("summary", {}, texts.table), element("div", { tabindex: 0 }, table));
@@ -275,7 +277,7 @@ function mount(root, model, link) {
     markLayer.innerHTML = `${shown.map(([mark, rows]) => DRAW[mark.kind](mark, rows, at, scale)).join("")}
       <g class="mk-tags">${tags.join("")}</g>`;
     numbers.replaceChildren(...now.readouts.map(([readout, rows]) => element("div", {},
-      element("dt", {}, readout.label), element("dd", { "data-readout": readout.name }, readoutText(readout, rows)))));
+      element("span", {}, readout.label), element("b", { "data-readout": readout.name }, readoutText(readout, rows)))));
     controls.forEach((control) => control.show(control.get()));
     if (point) point.handle.style.transform = `translate(${at(point.get()).map((x) => `${px(x)}px`).join()})`;
     if (details.open) fillTable(now);
@@ -285,16 +287,15 @@ function mount(root, model, link) {
 
   function speak() {
     const state = controls.map((control) => `${control.label} ${control.words(control.get())}`).join(", ");
-    const read = [...numbers.querySelectorAll("dt")].map((dt) => `${dt.textContent}: ${dt.nextSibling.textContent}`);
+    const read = [...numbers.children].map((row) => `${row.firstChild.textContent}: ${row.lastChild.textContent}`);
     live.textContent = `${[state, ...read].join(". ")}.`;
     svg.setAttribute("aria-label", `${spec.alt} ${live.textContent}`);
   }
 
   function fillTable(now) {
     const row = (cells, tag) => element("tr", {}, ...cells.map((cell) => element(tag, {}, cell)));
-    const body = now.marks.flatMap(([mark, rows]) =>
-      rows.map((xy, i) => row([i ? "" : mark.key, ...xy.map((x) => formatNumber(x, 3))], "td")));
-    table.replaceChildren(row([texts.mark, texts.x, texts.y], "th"), ...body);
+    table.replaceChildren(row([texts.mark, texts.x, texts.y], "th"), ...now.marks.flatMap(([mark, rows]) =>
+      rows.map((xy, i) => row([i ? "" : mark.key, ...xy.map((x) => formatNumber(x, 3))], "td"))));
   }
 
   function legend() { // one box for each label; the last mark of that label lends its look
@@ -340,7 +341,6 @@ function mount(root, model, link) {
 
   async function writeLink() {
     history.replaceState(null, "", `#${spec.name}:${controls.map((c) => `${c.name}=${c.get()}`).join("&")}`);
-    // Where there is no clipboard the address bar still has the link.
     const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
     note.textContent = copied ? texts.copied : texts.in_address;
     setTimeout(() => (note.textContent = ""), 4000);

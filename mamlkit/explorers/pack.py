@@ -2,7 +2,7 @@
 
 Numbers lie in tables: one for each mark, one for all readouts that need the same number of nodes. Equal stretches are
 stored once, and a stretch that another begins with is stored inside it (five inner steps within ten). Coordinates of
-marks are kept in 16 bits, far finer than a pixel; numbers that are read out keep all 64.
+marks are kept in 16 bits, far finer than a pixel; numbers that are read out keep eleven digits.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _store(tracks: list[_Track], axes: Axes) -> dict[str, Any]:
     for index, track in enumerate(tracks):
         size = len(track.stacks)
         track.starts.extend(starts[index * size : (index + 1) * size])
-    return _quantised(table, axes) if tracks[0].table.startswith("mark") else _typed(table, "<f8")
+    return _quantised(table, axes) if tracks[0].table.startswith("mark") else _typed(_shortened(table), "<f8")
 
 
 def _share(stacks: Sequence[Array | None]) -> tuple[list[int], Array]:
@@ -128,6 +128,11 @@ def _quantised(table: Array, axes: Axes) -> dict[str, Any]:
         return _typed(table, "<f4")
     whole = np.rint((table - low) / np.where(step > 0, step, 1.0))
     return {**_typed(whole, "<u2"), "low": low.tolist(), "step": step.tolist()}
+
+
+def _shortened(table: Array) -> Array:
+    """Clear the last 16 of 52 bits: nobody reads them, and zeros compress."""
+    return (np.ascontiguousarray(table).view(np.uint64) & ~np.uint64(0xFFFF)).view(np.float64)
 
 
 def _typed(table: Array, dtype: str) -> dict[str, Any]:

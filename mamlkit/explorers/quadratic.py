@@ -29,8 +29,8 @@ INNER_LRS = np.arange(21) * MAX_INNER_LR / 20
 NUM_STEPS = (1, 2, 5, 10)
 XLIM, YLIM = (-3.2, 3.2), (-2.6, 2.6)
 TASK_RADII = (0.4, 0.8, 1.2, 1.6)
-OUTER_RADII = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
-LONGEST_HALF_AXIS = 40.0  # the level sets of a nearly flat loss are cut here, far outside the figure
+OUTER_RADII = tuple(np.arange(1, 11) / 10)
+LONGEST_HALF_AXIS = 1e4  # the level sets of a nearly flat loss are cut here, far outside the figure
 
 
 def landscape_tasks(curvature: float) -> tuple[QuadraticTask, QuadraticTask]:
@@ -139,7 +139,7 @@ def quadratic_landscape() -> Explorer:
         alpha=Slider(INNER_LRS, 0.5, text("quadratic.alpha"), digits=2),
         curvature=Slider(CURVATURES, MAX_CURVATURE, text("quadratic.curvature"), digits=2),
         num_steps=Choice(NUM_STEPS, 1, text("quadratic.num_steps")),
-        theta=Point((-3.0, -2.4), (3.0, 2.4), (0.4, 1.9), text("quadratic.theta"), mark="theta", step=0.1),
+        theta=Point((-3.0, -2.4), (3.0, 2.4), (0.3, 1.5), text("quadratic.theta"), mark="theta", step=0.1),
     )
 
 
@@ -182,7 +182,9 @@ def _task_contours(tasks: tuple[QuadraticTask, ...]) -> list[Mark]:
 def _outer_contours(tasks: tuple[QuadraticTask, ...], optimum: Array, **settings: Any) -> list[Mark]:
     jacobians = [quadratic.step_jacobian(task.support, **settings) for task in tasks]
     hessian = np.sum([P.T @ task.query.A @ P for P, task in zip(jacobians, tasks, strict=True)], axis=0)
-    level_sets = [optimum, *_half_axes(hessian / np.linalg.norm(hessian, 2))]
+    corners = np.array([[x, y] for x in XLIM for y in YLIM]) - optimum
+    highest = np.einsum("ci,ij,cj->c", corners, hessian, corners).max()  # the outermost ring meets the last corner
+    level_sets = [optimum, *_half_axes(hessian / highest)]
     contours, lowest = text("quadratic.contours_j"), text("quadratic.optimum")
     return [
         Mark("ellipses", "outer_loss", "outer_loss", level_sets, label=contours, radii=OUTER_RADII),

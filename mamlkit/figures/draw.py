@@ -124,11 +124,20 @@ def _draw_ellipses(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: fl
 def _tag(ax: matplotlib.axes.Axes, mark: Mark, scale: float) -> None:
     if not mark.tag:
         return
-    centred = mark.kind == "ellipses"
-    tips = {"ellipses": mark.xy[0], "arrow": mark.xy[0] + scale * mark.xy[-1]}
-    place: dict[str, Any] = {"xytext": (0, 0) if centred else (8, 6), "textcoords": "offset points", "zorder": 50}
-    place.update({"ha": "center", "va": "center"} if centred else {})
-    ax.annotate(mark.tag, tips.get(mark.kind, mark.xy[-1]), color=ROLES[mark.role].light, fontsize=11, **place)
+    place: dict[str, Any] = {"xytext": (8, 6), "textcoords": "offset points", "zorder": 50, "fontsize": 11}
+    at = mark.xy[0] + scale * mark.xy[1] if mark.kind == "arrow" else mark.xy[-1]
+    if mark.kind == "ellipses":  # the label of a ring, at its lowest point
+        (centre, a, b), radius = mark.xy, mark.radii[max(len(mark.radii) - 2, 0)]
+        at = centre - radius * (a * a[1] + b * b[1]) / np.hypot(a[1], b[1])
+        place.update(xytext=(0, 0), ha="center", va="center")
+    text = ax.annotate(mark.tag, at, color=ROLES[mark.role].light, fontweight="bold", **place)
+    text.set_path_effects([_halo()])
+
+
+def _halo() -> Any:
+    from matplotlib.patheffects import withStroke
+
+    return withStroke(linewidth=3, foreground="white")
 
 
 def _legend(ax: matplotlib.axes.Axes) -> None:

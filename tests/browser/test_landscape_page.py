@@ -49,7 +49,7 @@ class Figure:
         }
 
     def readouts(self):
-        rows = self.root.locator(".mk-readouts dd").all()
+        rows = self.root.locator(".mk-readouts b").all()
         return {row.get_attribute("data-readout"): row.inner_text() for row in rows}
 
     def check(self):
@@ -81,7 +81,7 @@ def figure(address, open_page):
 
 
 def test_it_opens_on_its_defaults(figure):
-    assert figure.check() == {"alpha": 0.5, "curvature": 2.0, "num_steps": 1, "theta": [0.4, 1.9]}
+    assert figure.check() == {"alpha": 0.5, "curvature": 2.0, "num_steps": 1, "theta": [0.3, 1.5]}
 
 
 def test_sliders_by_keyboard(figure):
@@ -149,8 +149,8 @@ def test_theta_by_keyboard(figure):
     figure.handle.focus()
     for key in ("ArrowLeft", "ArrowDown", "ArrowDown", "Shift+ArrowRight"):
         figure.page.keyboard.press(key)
-    assert figure.check()["theta"] == pytest.approx([0.8, 1.7])
-    assert figure.handle.get_attribute("aria-valuetext") == "(0.80, 1.70)"
+    assert figure.check()["theta"] == pytest.approx([0.7, 1.3])
+    assert figure.handle.get_attribute("aria-valuetext") == "(0.70, 1.30)"
     assert figure.handle.get_attribute("role") == "slider"
     assert figure.handle.get_attribute("aria-label") == "initialisation θ"
 
@@ -197,7 +197,7 @@ def test_reset(figure):
     figure.handle.press("ArrowLeft")
     assert figure.check()["alpha"] == 1.0
     figure.root.get_by_role("button", name="Reset").click()
-    assert figure.check() == {"alpha": 0.5, "curvature": 2.0, "num_steps": 1, "theta": [0.4, 1.9]}
+    assert figure.check() == {"alpha": 0.5, "curvature": 2.0, "num_steps": 1, "theta": [0.3, 1.5]}
 
 
 def test_a_link_restores_the_state(address, open_page):
@@ -221,7 +221,7 @@ def test_a_link_restores_the_state(address, open_page):
 )
 def test_a_bad_link_changes_nothing(standalone, open_page, fragment):
     figure = Figure(open_page(f"{standalone}#{fragment}"))
-    assert figure.check() == {"alpha": 0.5, "curvature": 2.0, "num_steps": 1, "theta": [0.4, 1.9]}
+    assert figure.check() == {"alpha": 0.5, "curvature": 2.0, "num_steps": 1, "theta": [0.3, 1.5]}
 
 
 def test_a_valley_is_told_in_words(figure):
@@ -240,7 +240,7 @@ def test_the_legend_switches_marks(figure):
     figure.slider["alpha"].press("End")
     figure.root.locator(".mk-choice label", has_text="2").click()
     assert heads.count() == 0
-    entry = figure.root.get_by_label("the bug")
+    entry = figure.root.get_by_label("bug: one Jacobian")
     entry.check()
     assert heads.count() == 1
     entry.uncheck()
@@ -293,7 +293,7 @@ COLOURS = """(node, property) => {
 def test_everything_stands_out_from_the_page(address, open_page, colours):
     figure = Figure(open_page(address, color_scheme=colours))
     assert figure.root.evaluate("root => root.hasAttribute('data-dark')") == (colours == "dark")
-    texts = [".mk-control > span", ".mk-control output", ".mk-readouts dt", ".mk-readouts dd", ".mk-buttons button",
+    texts = [".mk-control > span", ".mk-control b", ".mk-readouts span", ".mk-readouts b", ".mk-buttons button",
              ".mk-legend span", "small", "summary"]  # fmt: skip
     for selector in texts:
         for node in figure.root.locator(selector).all():
@@ -348,7 +348,7 @@ def test_figures_on_one_page_do_not_touch_each_other(standalone, open_page):
     first.locator("input[data-control=alpha]").press("End")
     assert second.locator(".mk-readouts").inner_text() == before
     second.locator("input[data-control=alpha]").press("End")
-    assert first.locator("output").first.inner_text() == "1.00"
+    assert first.locator(".mk-control b").first.inner_text() == "1.00"
     Figure(page).check()
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map((node) => node.id)")
     assert len(set(ids)) == len(ids)

@@ -37,7 +37,7 @@ def test_controls_are_synced_traits(landscape):
     assert {"alpha", "curvature", "num_steps", "theta", "spec"} <= set(landscape.get_state())
     direct = landscape.scene()
     assert next(m for m in direct.marks if m.name == "path_a").xy.shape == (6, 2)
-    landscape.alpha, landscape.num_steps, landscape.theta = 0.5, 1, (0.4, 1.9)
+    landscape.alpha, landscape.num_steps, landscape.theta = 0.5, 1, (0.3, 1.5)
 
 
 def test_traits_link_to_other_widgets():
