@@ -56,7 +56,7 @@ def compass_explorer() -> Explorer:
     Examples
     --------
     >>> str(compass_explorer().scene().readouts[0])
-    '0°'
+    '180°'
     """
     from mamlkit.explorers.controls import Slider
     from mamlkit.explorers.explorer import Explorer

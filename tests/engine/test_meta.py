@@ -58,7 +58,7 @@ def test_equals_closed_form_on_quadratics(num_steps, first_order):
 
 
 @pytest.mark.parametrize("num_steps", [0, 1, 2, 5])
-def test_equals_central_differences_on_a_network(num_steps):
+def test_r2_equals_central_differences_on_a_network(num_steps):
     params, loss_fn, support, query = mlp_problem()
     options = {"inner_lr": 0.1, "num_steps": num_steps}
     result = meta_gradient(loss_fn, params, support=support, query=query, **options)
