@@ -7,8 +7,11 @@ import json
 import os
 import re
 import secrets
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +120,8 @@ class ClassRun:
                 yield self._keep(entry, _unknown(entry, tuple(self.sources)), assignments)
             else:
                 todo.append(entry)
-        work = (joblib.delayed(_grade_one)(index, e.data, assignments[e.exercise]) for index, e in enumerate(todo))
+        one = joblib.delayed(_grade_one)
+        work = (one(index, entry.data, assignments[entry.exercise], os.getpid()) for index, entry in enumerate(todo))
         parallel = joblib.Parallel(
             n_jobs=jobs, return_as="generator_unordered", max_nbytes=None, pre_dispatch="2*n_jobs"
         )
@@ -154,8 +158,22 @@ def _source(entry: Entry, assignments: dict[str, Assignment]) -> str:
     return assignments[entry.exercise].source_sha256 if entry.exercise else ""
 
 
-def _grade_one(index: int, data: bytes, assignment: Assignment) -> tuple[int, Result]:
+def _grade_one(index: int, data: bytes, assignment: Assignment, owner: int) -> tuple[int, Result]:
+    if os.getppid() == owner:
+        _end_with(owner)
     return index, grade(data, assignment)
+
+
+@cache
+def _end_with(owner: int) -> None:
+    """Let this worker end when the process that started it is killed; its helper processes then end with it."""
+
+    def watch() -> None:
+        while os.getppid() == owner:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _unknown(entry: Entry, names: Sequence[str]) -> Result:

@@ -59,15 +59,11 @@ class KernelHost(Service):
     def __init__(self, preload: tuple[str, ...] = (), isolation: str = "auto") -> None:
         if not hasattr(os, "fork"):
             raise GraderError("grading needs Linux or macOS; on Windows use WSL or Docker, or pytest --nbval-lax")
-        self.room = Path(tempfile.mkdtemp(prefix="mamlkit-"))
-        self.room.chmod(0o711)
+        room = Path(tempfile.mkdtemp(prefix="mamlkit-"))
+        room.chmod(0o711)
         kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "LD_LIBRARY_PATH") if name in os.environ}
-        arguments = (isolation, str(self.room), *preload)
-        try:
-            super().__init__("mamlkit.grade.kernels", *arguments, environment={**ENVIRONMENT, **kept})
-        except GraderError:
-            shutil.rmtree(self.room, ignore_errors=True)
-            raise
+        arguments = (isolation, str(room), *preload)
+        super().__init__("mamlkit.grade.kernels", *arguments, environment={**ENVIRONMENT, **kept})
         self.isolation = str(self.started["isolation"])
 
     def start(self, limits: Limits) -> dict[str, Any]:
@@ -78,22 +74,25 @@ class KernelHost(Service):
         """End the kernel and everything it has started."""
         self.ask({"stop": True})
 
-    def close(self) -> None:
-        """End the host."""
-        super().close()
-        shutil.rmtree(self.room, ignore_errors=True)
-
 
 def main(isolation: str, room: str, *preload: str) -> None:
-    """Serve requests on standard input until it ends."""
-    requests, kernel = Requests(), Path(room)
+    """Serve requests on standard input until it ends, then leave nothing behind."""
+    requests = Requests()
     sandbox.adopt_orphans()
     try:
         _import(preload)
         level = _granted(isolation, Path(room))
+        requests.reply({"isolation": level})
+        _answer(requests, level, Path(room))
     except Exception as error:
-        return requests.reply({"error": str(error)})
-    requests.reply({"isolation": level})
+        requests.reply({"error": str(error)})
+    finally:
+        _end_children()
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _answer(requests: Requests, level: str, room: Path) -> None:
+    kernel = room
     for request in requests:
         if "start" in request:
             kernel = Path(tempfile.mkdtemp(dir=room))
@@ -102,7 +101,6 @@ def main(isolation: str, room: str, *preload: str) -> None:
             _end_children()
             shutil.rmtree(kernel, ignore_errors=True)
             requests.reply({})
-    return _end_children()
 
 
 def _import(preload: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 
 import jsonschema
+import psutil
 import pytest
 
 from mamlkit.grade import classroom, cli, reports
@@ -247,8 +248,11 @@ def test_two_hundred_submissions_with_the_right_marks_through_an_interruption(tm
     results = tmp_path / "out" / "results"
     while not results.exists() or len(list(results.glob("*.json"))) < 40:
         time.sleep(0.1)
+    helpers = psutil.Process(first.pid).children(recursive=True)
     first.send_signal(signal.SIGKILL)
     first.wait()
+    _, alive = psutil.wait_procs(helpers, timeout=20)
+    assert alive == []
     kept = {path: path.stat().st_mtime_ns for path in results.glob("*.json")}
     start = time.monotonic()
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
