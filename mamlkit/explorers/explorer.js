@@ -318,11 +318,12 @@ function mount(root, model, link) {
     const frame = { x: MARGIN.left, y: MARGIN.top, width, height };
     for (const name in frame) box.setAttribute(name, frame[name]);
     axesLayer.innerHTML = drawAxes(axes, at);
+    paint();
     draw();
   }
 
   function paint() { // light or dark is what the page's own text says
-    const [r, g, b] = getComputedStyle(root.parentElement).color.match(/[\d.]+/g);
+    const [r, g, b] = getComputedStyle(root.parentElement).color.match(/[\d.]+/g) ?? [0, 0, 0]; // none while detached
     const dark = 0.299 * r + 0.587 * g + 0.114 * b > 128;
     root.toggleAttribute("data-dark", dark);
     for (const role in spec.roles) root.style.setProperty(`--mk-${role}`, spec.roles[role][dark ? "dark" : "light"]);
@@ -362,7 +363,6 @@ function mount(root, model, link) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint, { signal: gone.signal });
   const sizes = new ResizeObserver(resize);
   sizes.observe(plot);
-  paint();
   resize();
   if (link) addEventListener("hashchange", readLink);
   if (link) readLink();
