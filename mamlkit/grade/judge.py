@@ -14,6 +14,9 @@ import numpy as np
 
 from mamlkit.grade import wire
 
+SMALLEST = 1e-3
+"""Below this size the tolerance shrinks no further, so that a zero by cancellation equals zero."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -129,7 +132,7 @@ def _explain(values: list[Any], outcomes: list[dict[str, Any]], key: Key) -> Ver
 
 
 def same(value: Any, expected: Any, rtol: float) -> bool:
-    """Tell whether `value` is `expected` in structure and shape, and in numbers to `rtol` of the largest.
+    """Tell whether `value` is `expected` in structure and shape, and in numbers to `rtol` of the largest (or of SMALLEST).
 
     Examples
     --------
@@ -151,7 +154,7 @@ def same(value: Any, expected: Any, rtol: float) -> bool:
         return False
     scale = float(np.abs(right).max(initial=0.0)) if right.dtype.kind != "b" else 0.0
     return bool(np.isfinite(numbers).all()) and bool(
-        np.allclose(numbers, right, rtol=0.0, atol=rtol * max(scale, 1e-9))
+        np.allclose(numbers, right, rtol=0.0, atol=rtol * max(scale, SMALLEST))
     )
 
 
