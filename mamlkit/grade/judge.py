@@ -132,7 +132,7 @@ def _explain(values: list[Any], outcomes: list[dict[str, Any]], key: Key) -> Ver
 
 
 def same(value: Any, expected: Any, rtol: float) -> bool:
-    """Tell whether `value` is `expected` in structure and shape, and in numbers to `rtol` of the largest or of SMALLEST.
+    """Tell whether `value` is `expected`: structure, shape, and numbers to `rtol` of the largest, or of SMALLEST.
 
     Examples
     --------

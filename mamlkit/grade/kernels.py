@@ -104,13 +104,19 @@ def _answer(requests: Requests, level: str, room: Path) -> None:
 
 
 def _import(preload: tuple[str, ...]) -> None:
-    """Import what every kernel needs, and let mamlkit's other modules be found no more."""
+    """Import what every kernel needs, and let nothing else of mamlkit be found from then on."""
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # no debugger in a graded kernel: it takes long to load
     for name in (*KERNEL, *preload):
         importlib.import_module(name)
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "mamlkit" and hasattr(module, "__path__"):
-            module.__path__ = []
+    sys.meta_path.insert(0, _NoMore())
+
+
+class _NoMore:
+    """Refuse to import what holds answers. Namespaces hide the files too; without them, a determined hand gets there."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name.partition(".")[0] == "mamlkit":
+            raise ModuleNotFoundError(f"{name} is not here while exercises are graded", name=name)
 
 
 def _granted(isolation: str, room: Path) -> str:

@@ -21,7 +21,7 @@ import mamlkit
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt")
 DEVICES = ("null", "zero", "random", "urandom")
-FIRST_UID = 200_000
+FIRST_UID, NOBODY = 200_000, 65_534
 _MS = {"nosuid": 2, "nodev": 4, "noexec": 8, "bind": 4096, "rec": 16384, "private": 1 << 18}
 _CLONE_NEWUSER = 0x10000000
 _CLONE_OTHERS = 0x20000 | 0x4000000 | 0x8000000 | 0x20000000 | 0x40000000  # mount, host name, ipc, pid, network
@@ -75,8 +75,9 @@ def enter(level: str, room: Path, limits: Limits) -> None:
     OSError
         If the system does not grant what `level` needs.
     """
-    uid = FIRST_UID + os.getpid() if os.getuid() == 0 else os.getuid()
-    if os.getuid() == 0:
+    uid = os.getuid()
+    if uid == 0:
+        uid = _stranger()
         os.chown(room, uid, uid)
     if level == "namespaces":
         _own_namespaces()
@@ -85,6 +86,15 @@ def enter(level: str, room: Path, limits: Limits) -> None:
     os.chdir(room)
     _drop_privileges(uid)
     _set_limits(limits)
+
+
+def _stranger() -> int:
+    """Return a user who owns nothing, another for each kernel where this machine knows so many."""
+    uid = FIRST_UID + os.getpid()
+    if not Path("/proc/self/uid_map").exists():
+        return uid
+    ranges = [[int(n) for n in line.split()] for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    return uid if any(first <= uid < first + count for first, _, count in ranges) else NOBODY
 
 
 def _own_namespaces() -> None:

@@ -159,7 +159,8 @@ IN_THE_KERNEL = {
         "for _ in range(300):\n    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
         "can't start new thread",
     ),
-    "prints 50 MB": ("", "for _ in range(50): print('x' * (1 << 20))", "printed more than"),
+    "prints 50 MB": ("", "print('x' * (50 << 17))", "printed more than|took too long"),  # for each of 8 inputs
+    "prints more than its memory holds": ("", "for _ in range(50): print('x' * (1 << 20))", "printed|too long|None"),
     "prints for ever": ("", "while True: print('x' * 10000)", "printed more than|took too long"),
     "recurses": ("", "return meta_gradient(*args, **kwargs)", "Recursion|None|NameError"),
     "fills the disk": (
@@ -197,7 +198,8 @@ STOPPED_BY_NAMESPACES = {
     "reads the repository": ("", f"return open({str(ROOT / 'pyproject.toml')!r}).read()", "FileNotFoundError"),
     "finds mamlkit's files again": (
         "",
-        "import sys, mamlkit, pathlib\nmamlkit.__path__ = [str(pathlib.Path(mamlkit.__file__).parent)]\n"
+        "import sys, mamlkit, pathlib\nsys.meta_path.pop(0)\n"
+        "mamlkit.__path__ = [str(pathlib.Path(mamlkit.__file__).parent)]\n"
         "from mamlkit.closed_form import quadratic\nreturn quadratic.meta_gradient",
         "ModuleNotFoundError",
     ),
@@ -229,7 +231,7 @@ STOPPED_BY_NAMESPACES = {
         "open(json.__file__, 'a').write('#')",
         "Read-only|Permission",
     ),
-    "becomes root": ("import os", "os.setuid(0)", "PermissionError"),
+    "becomes root": ("import os", "os.setuid(0)", "PermissionError|Invalid argument"),
     "leaves the sandbox": (
         "import ctypes, os",
         "libc = ctypes.CDLL(None, use_errno=True)\n"
@@ -385,8 +387,7 @@ def test_a_dead_kernel_costs_its_own_part_and_no_other(grader, fatal):
 
 def test_a_clash_between_answers_is_not_hidden(grader):
     """An answer that spoils numpy for later parts loses those; it cannot gain any."""
-    answers = right_answers("e02")
-    answers["e02.a"] += "\nnp.eye = None"
+    answers = {**right_answers("e02"), "e02.a": right_answers("e02")["e02.a"] + "\nnp.eye = None"}
     assert points(grader("e02", fill("e02", answers))) == {"e02.a": 0, "e02.b": 0, "e02.c": 3}
 
 
