@@ -112,7 +112,7 @@ def _import(preload: tuple[str, ...]) -> None:
 
 
 class _NoMore:
-    """Refuse to import what holds answers. Namespaces hide the files too; without them, a determined hand gets there."""
+    """Refuse to import what holds answers. Namespaces hide the files too; without them a determined hand gets there."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         if name.partition(".")[0] == "mamlkit":
