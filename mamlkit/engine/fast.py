@@ -12,15 +12,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.func import functionalize
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 log = logging.getLogger("mamlkit.engine")
+Function = Callable[..., list[Tensor]]
 
 
 class Captured:
-    """The pure function `function` of tensors, run as a graph: one for each set of shapes, recorded when first met.
+    """The pure function `function(*tensors) -> list of tensors`, run as a graph: one for each set of shapes.
 
     What cannot be recorded (a loss that branches on its values) or compiled runs as before, with one line in the
     log. Each graph's numbers are first checked against the function's own. `level` says what was reached:
@@ -28,45 +30,46 @@ class Captured:
 
     Examples
     --------
-    >>> double = Captured(lambda x: {"twice": 2 * x})
+    >>> double = Captured(lambda x: [2 * x])
     >>> double(torch.tensor([1.0, 2.0])), double.level
-    ({'twice': tensor([2., 4.])}, 1)
+    ([tensor([2., 4.])], 1)
     """
 
-    def __init__(self, function: Callable[..., Any], *, compiled: bool = False) -> None:
-        self.function, self.improvements = (
-            function,
-            {"recorded": _record} | ({"compiled": _compile} if compiled else {}),
-        )
-        self.programs: dict[Any, tuple[Callable[..., Any], Any]] = {}
+    def __init__(self, function: Function, *, compiled: bool = False) -> None:
+        self.function = function
+        self.improvements = {"recorded": _record} | ({"compiled": _compile} if compiled else {})
+        self.programs: dict[Any, Function] = {}
         self.level = self.num_nodes = 0
 
-    def __call__(self, *args: Any) -> Any:
-        """Return ``function(*args)``."""
-        leaves, spec = pytree.tree_flatten(args)
-        shapes = tuple([leaf.shape for leaf in leaves])
+    def __call__(self, *tensors: Tensor) -> list[Tensor]:
+        """Return ``function(*tensors)``."""
+        shapes = tuple([tensor.shape for tensor in tensors])
         if shapes not in self.programs:
-            self.programs[shapes] = self._build(leaves, spec)
-        program, out_spec = self.programs[shapes]
-        return pytree.tree_unflatten(program(*leaves), out_spec)
+            self.programs[shapes] = self._build(tensors)
+        return self.programs[shapes](*tensors)
 
-    def _build(self, leaves: list[torch.Tensor], spec: Any) -> tuple[Callable[..., Any], Any]:
-        def program(*leaves: torch.Tensor) -> list[torch.Tensor]:
-            return pytree.tree_leaves(self.function(*pytree.tree_unflatten(leaves, spec)))
-
-        result = self.function(*pytree.tree_unflatten(leaves, spec))
-        expected, best, self.level = pytree.tree_leaves(result), program, 0
+    def _build(self, tensors: tuple[Tensor, ...]) -> Function:
+        best, expected, self.level = self.function, self.function(*tensors), 0
         for name, improve in self.improvements.items():
             try:
-                better = improve(best, leaves)
-                _check_same(better(*leaves), expected)
+                better = improve(best, tensors)
+                _check_same(better(*tensors), expected)
             except Exception as error:
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 log.warning("going on without a %s step: %s", name, reason)
                 break
             best, self.level = better, self.level + 1
             self.num_nodes = len(better.graph.nodes) if isinstance(better, torch.fx.GraphModule) else self.num_nodes
-        return best, pytree.tree_structure(result)
+        return best
+
+
+def capture_tree(function: Callable[..., Any], args: Any, result: Any, *, compiled: bool = False) -> Any:
+    """Return `function` of pytrees as it is called with `args` and answers with `result`, captured; and its core."""
+    spec, out_spec = pytree.tree_structure(args), pytree.tree_structure(result)
+    core = Captured(
+        lambda *leaves: pytree.tree_leaves(function(*pytree.tree_unflatten(leaves, spec))), compiled=compiled
+    )
+    return lambda *args: pytree.tree_unflatten(core(*pytree.tree_leaves(args)), out_spec), core
 
 
 def worth_compiling(num_nodes: int, iterations: int) -> bool:
@@ -77,19 +80,20 @@ def worth_compiling(num_nodes: int, iterations: int) -> bool:
     return iterations * 3.5e-6 * num_nodes > 12 + 0.012 * num_nodes
 
 
-def _record(function: Callable[..., Any], leaves: list[torch.Tensor]) -> Any:
-    graph = make_fx(functionalize(function))(*leaves)
+def _record(function: Function, tensors: tuple[Tensor, ...]) -> Any:
+    graph = make_fx(functionalize(function))(*tensors)
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return graph
 
 
-def _compile(graph: Any, leaves: list[torch.Tensor]) -> Any:
+def _compile(graph: Any, tensors: tuple[Tensor, ...]) -> Any:
     log.info("compiling %d operators; the result is kept for the next run", len(graph.graph.nodes))
-    return torch._inductor.compile(graph, list(leaves))
+    # Shapes are the key to the program and `as_tensors` sees to the strides, so they need no second check.
+    return torch._inductor.compile(graph, list(tensors), options={"size_asserts": False, "alignment_asserts": False})
 
 
-def _check_same(found: list[torch.Tensor], expected: list[torch.Tensor]) -> None:
+def _check_same(found: list[Tensor], expected: list[Tensor]) -> None:
     for ours, theirs in zip(found, expected, strict=True):
         tolerance = float(theirs.abs().max()) * torch.finfo(theirs.dtype).eps ** 0.5 if theirs.numel() else 0.0
         torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance, equal_nan=True)

@@ -255,9 +255,9 @@ class MetaStep:
         like = check_params(theta[0])
         tasks = as_tensors("support", support, like), as_tensors("query", query, like)
         num_tasks = count_tasks(*tasks)
-        if self.in_one_piece(num_tasks):
+        size = self.piece(num_tasks)
+        if size == num_tasks:
             return self.work(theta, *tasks)
-        size = 1 if self.loop else self.chunk_size or num_tasks
         mean, losses = pytree.tree_map(torch.zeros_like, theta), []
         for start in range(0, num_tasks, size):
             chunk = slice(start, start + size)
@@ -267,9 +267,9 @@ class MetaStep:
             losses.append(loss)
         return mean, torch.cat(losses)
 
-    def in_one_piece(self, num_tasks: int) -> bool:
-        """Say whether a batch of `num_tasks` is one call of `work`."""
-        return not self.loop and (self.chunk_size or num_tasks) >= num_tasks
+    def piece(self, num_tasks: int) -> int:
+        """Return how many of `num_tasks` tasks one call of `work` takes."""
+        return 1 if self.loop else min(self.chunk_size or num_tasks, num_tasks)
 
     def learned_rates(self, params: Pytree) -> dict[int, Tensor]:
         """Return the inner learning rates as tensors, by their place among the leaves of `inner_lr`; no plain zeros."""
@@ -365,8 +365,11 @@ def as_tensors(name: str, batch: Batch, like: Tensor) -> tuple[Any, ...]:
         raise TypeError(f"{name} must be a tuple such as (x, y), got {type(batch).__name__}")
 
     def convert(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value.contiguous()
         if not isinstance(value, np.ndarray):
             return value
+        value = np.asarray(value, order="C")
         return torch.as_tensor(value, dtype=like.dtype if value.dtype.kind == "f" else None, device=like.device)
 
     return tuple(pytree.tree_map(convert, value) for value in batch)

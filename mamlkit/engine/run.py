@@ -18,7 +18,7 @@ from torch.utils import _pytree as pytree
 from mamlkit import __version__
 from mamlkit._check import as_count, as_positive
 from mamlkit.engine import parallel
-from mamlkit.engine.fast import Captured, compiling, worth_compiling
+from mamlkit.engine.fast import Captured, capture_tree, compiling, worth_compiling
 from mamlkit.engine.meta import LossFn, MetaStep, Pytree, as_tensors, check_params, count_tasks, evaluate
 
 
@@ -110,7 +110,7 @@ class Run:
         if self.losses and not self.ready:  # the first step, taken as it is, has made the optimizer's state
             self.accelerate(support, query)
         if self.whole:
-            after, losses, norm = self.whole(self.state, support, query)
+            *after, losses, norm = self.whole(*self.state, *support, *query)
         else:
             gradients, losses, norm = self.gradients(self.tensors, support, query)
         loss = float(losses.mean())
@@ -135,9 +135,11 @@ class Run:
             gradients, losses = parallel.gather(gradients, losses, num_tasks)
         return gradients, losses, torch.stack(torch._foreach_norm(gradients)).norm()
 
-    def outer_step(self, state: list[Tensor], support: Any, query: Any) -> tuple[list[Tensor], Tensor, Tensor]:
-        """Take one step as a pure function of all tensors that it changes, so that it can be captured."""
-        state = [tensor.clone() for tensor in state]
+    def outer_step(self, *tensors_and_tasks: Tensor) -> list[Tensor]:
+        """Take one step as a pure function of all that it changes and of the tasks, so that it can be captured."""
+        state = [tensor.clone() for tensor in tensors_and_tasks[: len(self.state)]]
+        tasks = tensors_and_tasks[len(self.state) :]
+        support, query = tasks[: self.num_support], tasks[self.num_support :]
         tensors, rest = state[: len(self.tensors)], iter(state[len(self.tensors) :])
         gradients, losses, norm = self.gradients(tensors, support, query)
         twin = copy.copy(self.optimizer)
@@ -151,29 +153,28 @@ class Run:
         twin.param_groups = [settings | plain | {"params": tensors}]
         with compiling():
             _apply(twin, tensors, gradients)
-        return [new.to(old.dtype) for new, old in zip(_state(twin, tensors), state, strict=True)], losses, norm
+        return [*(new.to(old.dtype) for new, old in zip(_state(twin, tensors), state, strict=True)), losses, norm]
 
     def accelerate(self, support: Any, query: Any) -> None:
         """Settle how to run from here on: by the problem alone, so that a resumed run settles on the same."""
-        self.ready, plain = True, self.meta.work
+        self.ready = True
         if self.backend == "eager":
             return
-        self.meta.work = recorded = Captured(plain)
+        plain, size = self.meta.work, self.meta.piece(count_tasks(support, query))
+        args = self.theta(self.tensors), *pytree.tree_map(lambda leaf: leaf[:size], (support, query))
+        self.meta.work, core = capture_tree(plain, args, (args[0], support[0]))
         self.gradients(self.tensors, support, query)
         if self.backend == "auto":
-            self.backend = "compile" if worth_compiling(recorded.num_nodes, self.iterations) else "capture"
+            self.backend = "compile" if worth_compiling(core.num_nodes, self.iterations) else "capture"
         if self.backend == "compile":
-            state = _state(self.optimizer, self.tensors)
-            if (
-                all(isinstance(entry, Tensor) for entry in state)
-                and self.meta.in_one_piece(len(support[0]))
-                and not parallel.active()
-            ):
-                whole = Captured(self.outer_step, compiled=True)
-                whole(state, support, query)
-                self.state, self.whole = state, whole if whole.level == 2 else None
+            self.state, self.num_support = _state(self.optimizer, self.tensors), len(support)
+            in_one_piece = size == count_tasks(support, query) and not parallel.active()
+            if in_one_piece and all(isinstance(entry, Tensor) for entry in [*self.state, *support, *query]):
+                self.whole = Captured(self.outer_step, compiled=True)
+                self.whole(*self.state, *support, *query)
+                self.whole = self.whole if self.whole.level == 2 else None
             else:
-                self.meta.work = Captured(plain, compiled=True)
+                self.meta.work, _ = capture_tree(plain, args, (args[0], support[0]), compiled=True)
 
     def review(self, tasks: Any, patience: int | None) -> dict[str, str]:
         """Judge by validation tasks, look for parameters that no longer move, and return what the bar shows."""
