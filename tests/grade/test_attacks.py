@@ -188,6 +188,22 @@ def test_an_attack_from_inside_the_kernel_earns_nothing(grader, attack):
     assert re.search(line, said(result)), said(result)
 
 
+@pytest.mark.parametrize(
+    ("limit", "value", "call", "line"),
+    [
+        ("memory_mb", 1000, "return len(bytearray(1 << 30))", "raised MemoryError"),
+        ("output_kb", 10, "print('x' * 50_000)", "printed more than 10 kB"),
+        ("file_mb", 1, "open('big', 'wb').write(bytes(2 << 20))\nreturn 1.0", "File too large"),
+        ("cell_seconds", 1, "import time\ntime.sleep(3)\nreturn 1.0", "took too long"),
+        ("total_seconds", 2, "import time\ntime.sleep(1)\nreturn 1.0", "took too long"),
+        ("processes", 40, "import os\nfor _ in range(60):\n    if os.fork() == 0: os.pause()", "BlockingIOError"),
+    ],
+)
+def test_each_limit_is_kept(grader, limit, value, call, line):
+    result = grader("e02", answered("import signal", call.replace("os.pause", "signal.pause")), **{limit: value})
+    assert re.search(line, said(result)), said(result)
+
+
 STOPPED_BY_NAMESPACES = {
     "reads the solution from disk": (
         "import glob",
