@@ -1,0 +1,105 @@
+"""Run every library on the same work, turn by turn, and write ``results.json``: ``python run.py [ROUNDS]``.
+
+Each library sits in a process of its own. First all meta-gradients are compared in float64; then the libraries take
+turns in short bursts, so that whatever else the machine does falls on all of them; the median step counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+EVERYONE = [
+    "mamlkit",
+    "mamlkit, no compiler",
+    "learn2learn",
+    "higher",
+    "TorchOpt (functional, vmap)",
+    "JAX (jit)",
+]
+# problem, libraries, (threads, processes) for each, steps in a burst
+PLAN = [
+    ("sinusoid, K = 1", EVERYONE, 40),
+    ("sinusoid, K = 5", EVERYONE, 10),
+    ("Conv-4, K = 5", ["mamlkit", "mamlkit, no compiler", "learn2learn", "higher"], 1),
+]
+
+
+def main(rounds: int = 12) -> None:
+    results = {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}",
+        "rounds": rounds,
+        "problems": {},
+    }
+    for problem, peers, burst in PLAN:
+        agreement = compare_gradients(problem, peers)
+        rows = measure(problem, peers, burst, rounds if burst > 1 else max(3, rounds // 4))
+        for peer, row in rows.items():
+            row |= {"agreement": agreement[peer], "ratio": row["ms"] and rows["learn2learn"]["ms"] / row["ms"]}
+            print(f"{problem:18} {peer:30} {row['ms']:10.3f} ms  {row['ratio']:6.1f} x  {row['megabytes']:6.0f} MB")
+        results["problems"][problem] = rows
+        (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+
+
+def worker(peer: str, problem: str, dtype: str, threads: int = 1) -> subprocess.Popen[str]:
+    command = [sys.executable, str(HERE / "worker.py"), peer, problem, str(threads), dtype]
+    environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def answer(process: subprocess.Popen[str]) -> dict:
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"{process.args[2]} ended with {process.wait()}")
+    return json.loads(line)
+
+
+def compare_gradients(problem: str, peers: list[str]) -> dict[str, float]:
+    """Return each library's largest difference from learn2learn's meta-gradient, relative; raise above 1e-8."""
+    found = {}
+    for peer in peers:
+        process = worker(peer, problem, "float64")
+        found[peer] = np.concatenate(answer(process)["gradient"])
+        process.communicate()
+    reference = found["learn2learn"]
+    gaps = {peer: float(np.abs(g - reference).max() / np.abs(reference).max()) for peer, g in found.items()}
+    wrong = {peer: gap for peer, gap in gaps.items() if not gap < 1e-8}
+    if wrong:
+        raise RuntimeError(f"{problem}: meta-gradients differ from learn2learn's: {wrong}")
+    return gaps
+
+
+def measure(problem: str, peers: list[str], burst: int, rounds: int) -> dict[str, dict]:
+    """Return median milliseconds a step and peak memory beyond start-up for each library."""
+    with contextlib.ExitStack() as stack:
+        workers = {peer: stack.enter_context(worker(peer, problem, "float32")) for peer in peers}
+        ready = {peer: answer(process)["ready"] for peer, process in workers.items()}
+        times, memory = {peer: [] for peer in peers}, {}
+        for _ in range(rounds):
+            for peer, process in workers.items():
+                process.stdin.write(f"{burst}\n")
+                process.stdin.flush()
+                told = answer(process)
+                times[peer] += told["times"]
+                memory[peer] = told["megabytes"]
+        for process in workers.values():
+            process.stdin.close()
+    return {
+        peer: {"ms": 1e3 * statistics.median(times[peer]), "megabytes": memory[peer], "start_s": ready[peer]}
+        for peer in peers
+    }
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
