@@ -20,7 +20,7 @@ except ImportError:  # on Colab, say
 """
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEY = """\
-# The numbers that the checks below compare with. Run this cell; there is nothing to read in it.
+# @title Numbers for the checks: run this cell, there is nothing to read in it
 from mamlkit.grade import load_key
 
 load_key("{text}")"""
@@ -60,8 +60,13 @@ def release(source: Path, url: str) -> str:
 
 
 def _new(role: str, source: str, about: dict[str, Any]) -> dict[str, Any]:
-    """Return a cell that readers need to run but not to read: folded in JupyterLab and in the book."""
-    metadata = {"jupyter": {"source_hidden": True}, "mamlkit": {"role": role}, "tags": ["hide-input"]}
+    """Return a cell that readers need to run but not to read: folded in JupyterLab, Colab and the book."""
+    metadata = {
+        "cellView": "form",
+        "jupyter": {"source_hidden": True},
+        "mamlkit": {"role": role},
+        "tags": ["hide-input"],
+    }
     cell = {"cell_type": "code", "id": f"{about['exercise']}-{role}", "metadata": metadata, "source": source}
     return _released(cell)
 
