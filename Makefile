@@ -3,10 +3,11 @@ PYTHON ?= python3
 PORT   ?= 8000
 VENV   := .venv
 BIN    := $(VENV)/bin
+SPLIT  := -n 2 --dist loadfile
 NBVAL  := -o addopts= --nbval-lax --nbval-cell-timeout=120 book solutions
 CODE   := $(shell find mamlkit _ext -name '*.py' -o -name '*.js' -o -name '*.css') _config.yml
 .DEFAULT_GOAL := help
-.PHONY: help env html book lab test quick browser notebooks lint format types exercises grade bench links lock clean
+.PHONY: help env html book lab test quick browser notebooks lint format types exercises grade bench picture links lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,17 +37,17 @@ lab: env  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab book/principles
 
 test: html  ## all tests: package, built book in a browser, every chapter and solution under nbval
-	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest $(NBVAL)
+	$(BIN)/python -m pytest $(SPLIT)
+	$(BIN)/python -m pytest $(SPLIT) $(NBVAL)
 
 quick: env  ## the package's tests, without a browser or notebooks: under a minute
-	$(BIN)/python -m pytest -m "not browser and not slow"
+	$(BIN)/python -m pytest $(SPLIT) -m "not browser and not slow"
 
 browser: html  ## open the built book in Chromium, move its sliders
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest $(SPLIT) -m browser
 
 notebooks: env  ## run every chapter and every solution under nbval
-	$(BIN)/python -m pytest $(NBVAL)
+	$(BIN)/python -m pytest $(SPLIT) $(NBVAL)
 
 lint: env  ## style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -62,6 +63,11 @@ grade: env  ## grade the notebooks in exercises/: a table of parts, points and a
 
 bench: env  ## mamlkit beside its peers, side by side on this machine
 	$(BIN)/python -m benchmarks
+
+picture: env  ## draw book/landscape.svg anew
+	$(BIN)/python -c 'from mamlkit.explorers.quadratic import quadratic_landscape as landscape; \
+	  from mamlkit.figures import picture; \
+	  open("book/landscape.svg", "wb").write(picture(landscape().scene()).save("svg"))'
 
 links: env  ## write the repository of _config.yml into set-up cells and citation
 	$(BIN)/python _ext/links.py
