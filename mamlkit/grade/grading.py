@@ -160,11 +160,14 @@ def _session(answers: dict[str, str], assignment: Assignment) -> dict[str, Any]:
 
 def _result(exercise: Exercise, verdicts: dict[str, Any], *, status: str, notes: list[str]) -> Result:
     parts = []
+    missing = {"right": False, "kind": "unanswered", "advice": "Not answered yet."}
+    if status != "graded":
+        missing = {"right": False, "kind": "not-graded", "advice": "Not graded, see the note."}
     for part, out_of in exercise.points.items():
-        verdict = verdicts.get(part, {"right": False, "kind": "unanswered", "advice": "Not answered yet."})
+        verdict = verdicts.get(part, missing)
         advice = verdict["advice"]
         broken = [need for need in exercise.needs[part] if not verdicts.get(need, {}).get("right", False)]
-        if broken and not verdict["right"]:
+        if broken and status == "graded" and not verdict["right"]:
             advice += f"\nThis part calls your answer to {', '.join(broken)}, which is not right yet: mend that first."
         parts.append(PartResult(part, out_of if verdict["right"] else 0, out_of, verdict["kind"], advice))
     points = sum(part.points for part in parts)

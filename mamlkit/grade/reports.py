@@ -53,7 +53,7 @@ SCHEMA: dict[str, Any] = {
                         "points": _COUNT,
                         "out_of": _COUNT,
                         "kind": {"enum": ["right", "unanswered", "error", "misconception", "changed-input", "differs",
-                                          "kernel-lost"]},
+                                          "kernel-lost", "not-graded"]},
                         "advice": _TEXT,
                     },
                 },

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import resource
 import signal
 import sys
 from dataclasses import dataclass
@@ -184,6 +183,8 @@ def _drop_privileges(uid: int) -> None:
 
 
 def _set_limits(limits: Limits) -> None:
+    import resource  # not on Windows
+
     megabyte = 1 << 20
     wanted = {
         resource.RLIMIT_AS: limits.memory_mb * megabyte,
