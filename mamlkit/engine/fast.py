@@ -81,7 +81,7 @@ def worth_compiling(num_nodes: int, iterations: int) -> bool:
 
 
 def _record(function: Function, tensors: tuple[Tensor, ...]) -> Any:
-    graph = make_fx(functionalize(function))(*tensors)
+    graph = make_fx(functionalize(function), tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors)
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return graph

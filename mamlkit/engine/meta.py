@@ -7,6 +7,7 @@ tuple such as ``(x, y)``. Parameters are any nesting of dicts, lists and tuples 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -230,7 +231,10 @@ class MetaStep:
         self.inner_lr, self.loop = inner_lr, task_axis == "loop"
         self.chunk_size = None if chunk_size is None else as_count("chunk_size", chunk_size, minimum=1)
         weights = _as_weights(step_weights, as_count("num_steps", num_steps))
-        loss_fn, differentiate = _checked(loss_fn), _by_recomputing if recompute else _by_remembering
+        loss_fn, differentiate = (
+            _checked(loss_fn, batched=not self.loop),
+            _by_recomputing if recompute else _by_remembering,
+        )
         inner_step = _inner_step(loss_fn, first_order, clip_norm)
 
         def task_gradient(theta: Pytree, support: Batch, query: Batch) -> tuple[Pytree, Tensor]:
@@ -404,16 +408,20 @@ def _as_weights(step_weights: Sequence[float] | None, num_steps: int) -> list[fl
     return weights
 
 
-def _checked(loss_fn: LossFn) -> LossFn:
-    """Wrap `loss_fn`: normalisation we can vouch for, a scalar out, and nothing changed in place."""
+def _checked(loss_fn: LossFn, batched: bool = True) -> LossFn:
+    """Wrap `loss_fn`: a scalar out, nothing changed in place, and under vmap normalisation that we can vouch for."""
 
     def checked(params: Pytree, *batch: Any) -> Tensor:
         tensors = [leaf for leaf in pytree.tree_leaves((params, batch)) if isinstance(leaf, Tensor)]
         versions = [tensor._version for tensor in tensors]
-        with Vouched():
-            loss = loss_fn(params, *batch)
+        in_place = ValueError("loss_fn must not change its arguments in place: write x = x * 2, not x.mul_(2)")
+        try:
+            with Vouched() if batched else nullcontext():
+                loss = loss_fn(params, *batch)
+        except RuntimeError as error:
+            raise (in_place if "in-place" in str(error) else error) from error
         if versions != [tensor._version for tensor in tensors]:
-            raise ValueError("loss_fn must not change its arguments in place: write x = x * 2, not x.mul_(2)")
+            raise in_place
         if not isinstance(loss, Tensor) or loss.ndim:
             got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
             raise ValueError(f"loss_fn must return a scalar tensor, one number for the whole batch, got {got}")
