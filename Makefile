@@ -40,8 +40,8 @@ test: html  ## all tests: package, built book in a browser, every chapter and so
 	$(BIN)/python -m pytest $(SPLIT)
 	$(BIN)/python -m pytest $(SPLIT) $(NBVAL)
 
-quick: env  ## the package's tests, without a browser or notebooks: under a minute
-	$(BIN)/python -m pytest $(SPLIT) -m "not browser and not slow"
+quick: env  ## the tests most used: no browser, no notebooks, no class to grade; under a minute
+	$(BIN)/python -m pytest $(SPLIT) -m "not browser and not slow" --ignore=tests/grade
 
 browser: html  ## open the built book in Chromium, move its sliders
 	$(BIN)/python -m pytest $(SPLIT) -m browser
