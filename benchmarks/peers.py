@@ -20,7 +20,10 @@ def torch_module(problem, dtype):
     from torch import nn
 
     if problem.network == "mlp":
-        module, loss = nn.Sequential(nn.Linear(1, 40), nn.ReLU(), nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 1)), nn.MSELoss()
+        module, loss = (
+            nn.Sequential(nn.Linear(1, 40), nn.ReLU(), nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 1)),
+            nn.MSELoss(),
+        )
     else:
         blocks = []
         for channels in (1, 64, 64, 64):
@@ -55,7 +58,6 @@ def _torch_step(problem, dtype, wrap):
 
 
 def mamlkit(problem, dtype):
-    import torch
 
     from mamlkit.engine import meta_gradient, models
     from mamlkit.engine.run import Run
@@ -65,7 +67,9 @@ def mamlkit(problem, dtype):
     params, loss_fn = models.from_module(module, loss)
     tasks = types.SimpleNamespace(support=tuple(data[:2]), query=tuple(data[2:]))
     options = {"num_steps": problem.num_steps, "task_axis": "vmap" if problem.network == "mlp" else "loop"}
-    run = Run(loss_fn, params, problem.inner_lr, False, ADAM, problem.outer_lr, 0, BACKEND, options)  # as meta_train does
+    run = Run(
+        loss_fn, params, problem.inner_lr, False, ADAM, problem.outer_lr, 0, BACKEND, options
+    )  # as meta_train does
 
     def gradient():
         result = meta_gradient(
@@ -137,7 +141,6 @@ def higher(problem, dtype):
 
 
 def torchopt(problem, dtype):
-    import torch
     import torchopt as library
     from torch.func import functional_call, grad, vmap
 

@@ -23,7 +23,10 @@ class Problem:
         """Return x_support, y_support, x_query, y_query with a leading task axis."""
         rng = np.random.default_rng(0)
         if self.network == "mlp":
-            amplitude, phase = rng.uniform(0.1, 5, (self.num_tasks, 1, 1)), rng.uniform(0, np.pi, (self.num_tasks, 1, 1))
+            amplitude, phase = (
+                rng.uniform(0.1, 5, (self.num_tasks, 1, 1)),
+                rng.uniform(0, np.pi, (self.num_tasks, 1, 1)),
+            )
             x = rng.uniform(-5, 5, (self.num_tasks, 20, 1)).astype(dtype)
             y = (amplitude * np.sin(x - phase)).astype(dtype)
             return x[:, :10].copy(), y[:, :10].copy(), x[:, 10:].copy(), y[:, 10:].copy()

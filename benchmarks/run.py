@@ -27,18 +27,20 @@ EVERYONE = [
     "TorchOpt (functional, vmap)",
     "JAX (jit)",
 ]
-# problem, libraries, (threads, processes) for each, steps in a burst
+# problem, libraries, steps in a burst
 PLAN = [
     ("sinusoid, K = 1", EVERYONE, 40),
     ("sinusoid, K = 5", EVERYONE, 10),
-    ("Conv-4, K = 5", ["mamlkit", "mamlkit, no compiler", "learn2learn", "higher"], 1),
+    ("Conv-4, K = 5", ["mamlkit", "learn2learn", "higher"], 1),
 ]
 
 
 def main(rounds: int = 12) -> None:
     results = {
         "date": datetime.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}",
+        "machine": ", ".join(
+            [f"{os.cpu_count()} cores", platform.machine(), platform.system(), f"Python {platform.python_version()}"]
+        ),
         "rounds": rounds,
         "problems": {},
     }
