@@ -67,9 +67,8 @@ def mamlkit(problem, dtype):
     params, loss_fn = models.from_module(module, loss)
     tasks = types.SimpleNamespace(support=tuple(data[:2]), query=tuple(data[2:]))
     options = {"num_steps": problem.num_steps, "task_axis": "vmap" if problem.network == "mlp" else "loop"}
-    run = Run(
-        loss_fn, params, problem.inner_lr, False, ADAM, problem.outer_lr, 0, BACKEND, options
-    )  # as meta_train does
+    backend = BACKEND if problem.network == "mlp" else "capture"  # what meta_train settles on by itself
+    run = Run(loss_fn, params, problem.inner_lr, False, ADAM, problem.outer_lr, 0, backend, options)
 
     def gradient():
         result = meta_gradient(

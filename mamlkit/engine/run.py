@@ -164,11 +164,12 @@ class Run:
         args = self.theta(self.tensors), *pytree.tree_map(lambda leaf: leaf[:size], (support, query))
         self.meta.work, core = capture_tree(plain, args, (args[0], support[0]))
         self.gradients(self.tensors, support, query)
-        if self.backend == "auto":
-            self.backend = "compile" if worth_compiling(core.num_nodes, self.iterations) else "capture"
+        in_one_piece = size == count_tasks(support, query) and not parallel.active()
+        if self.backend == "auto":  # the arithmetic of convolutions, which is what a loop is for, gains nothing
+            worth = in_one_piece and worth_compiling(core.num_nodes, self.iterations)
+            self.backend = "compile" if worth else "capture"
         if self.backend == "compile":
             self.state, self.num_support = _state(self.optimizer, self.tensors), len(support)
-            in_one_piece = size == count_tasks(support, query) and not parallel.active()
             if in_one_piece and all(isinstance(entry, Tensor) for entry in [*self.state, *support, *query]):
                 self.whole = Captured(self.outer_step, compiled=True)
                 self.whole(*self.state, *support, *query)
