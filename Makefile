@@ -61,8 +61,10 @@ exercises: env  ## derive exercises/ from solutions/
 grade: env  ## grade the notebooks in exercises/: a table of parts, points and advice
 	$(BIN)/python -m mamlkit.grade exercises
 
-bench: env  ## mamlkit beside its peers, side by side on this machine
-	$(BIN)/python -m benchmarks
+bench:  ## mamlkit beside its peers, side by side on this machine; an environment of its own
+	PYTHON=$(PYTHON) sh benchmarks/setup.sh
+	.venv-bench/bin/python benchmarks/run.py
+	.venv-bench/bin/python benchmarks/scaling.py
 
 picture: env  ## draw book/landscape.svg anew
 	$(BIN)/python -c 'from mamlkit.explorers.quadratic import quadratic_landscape as landscape; \

@@ -18,7 +18,7 @@ from torch.utils import _pytree as pytree
 from mamlkit import __version__
 from mamlkit._check import as_count, as_positive
 from mamlkit.engine import parallel
-from mamlkit.engine.fast import Captured, capture_tree, compiling, worth_compiling
+from mamlkit.engine.fast import Captured, break_even, capture_tree, compiling
 from mamlkit.engine.meta import LossFn, MetaStep, Pytree, as_tensors, check_params, count_tasks, evaluate
 
 
@@ -166,7 +166,7 @@ class Run:
         self.gradients(self.tensors, support, query)
         in_one_piece = size == count_tasks(support, query) and not parallel.active()
         if self.backend == "auto":  # the arithmetic of convolutions, which is what a loop is for, gains nothing
-            worth = in_one_piece and worth_compiling(core.num_nodes, self.iterations)
+            worth = in_one_piece and self.iterations > break_even(core.num_nodes)
             self.backend = "compile" if worth else "capture"
         if self.backend == "compile":
             self.state, self.num_support = _state(self.optimizer, self.tensors), len(support)
