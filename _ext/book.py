@@ -1,4 +1,6 @@
-"""The book's Sphinx glue: two directives that tie the text to the code: ``{claim} R1`` in a chapter, ``{claims}`` for the page of all.
+"""The book's Sphinx glue: directives that tie the text to the code.
+
+``{claim} R1`` states one claim in a chapter, ``{claims}`` lists all of them.
 
 A claim's box ends in links to the function that computes it, the test that checks it and the exercise, so that a
 reader who doubts a line can follow it to its proof.
