@@ -21,4 +21,5 @@ def glue(**values: object) -> None:
         return
     for name, value in values.items():
         metadata = {"scrapbook": {"name": name, "mime_prefix": PREFIX}}
-        display({f"{PREFIX}text/plain": str(value)}, raw=True, metadata=metadata)
+        # MyST-NB evaluates what it finds: as a quoted string "15,000" stays "15,000" and "0.10" keeps its zero.
+        display({f"{PREFIX}text/plain": repr(str(value))}, raw=True, metadata=metadata)
