@@ -34,7 +34,7 @@ book: html  ## build the book, then serve it on localhost (PORT=8000)
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 lab: env  ## open the chapters in JupyterLab
-	$(BIN)/jupyter lab book/principles
+	$(BIN)/jupyter lab
 
 test: html  ## all tests: package, built book in a browser, every chapter and solution under nbval
 	$(BIN)/python -m pytest $(SPLIT)

@@ -32,8 +32,8 @@ CLAIMS = {
     ),
     "R2": Claim(
         title="the meta-gradient",
-        statement=r"The gradient of the outer loss is $J_0^\top J_1^\top \cdots J_{K-1}^\top \nabla \LQ(\phi)$ with "
-        r"$J_k = I - \alpha \nabla^2 \LS(\theta_k)$: one factor for each step, each at its own point.",
+        statement=r"The gradient of the outer loss is $P_0^\top P_1^\top \cdots P_{K-1}^\top \nabla \LQ(\phi)$ with "
+        r"$P_k = I - \alpha \nabla^2 \LS(\theta_k)$: one factor for each step, each at its own point.",
         chapter="book/principles/meta-gradient",
         function="mamlkit.engine.meta_gradient",
         test="tests/engine/test_meta.py::test_r2_equals_central_differences_on_a_network",

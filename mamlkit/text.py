@@ -28,7 +28,7 @@ ENGLISH: dict[str, str] = {
     # quadratic landscape
     "quadratic.title": "Two tasks, one initialisation",
     "quadratic.alpha": "inner learning rate α",
-    "quadratic.curvature": "steep curvature h of task A",
+    "quadratic.curvature": "curvature h of task A, one axis",
     "quadratic.num_steps": "inner steps K",
     "quadratic.theta": "initialisation θ",
     "quadratic.task_a": "A: support loss, path",

@@ -251,7 +251,7 @@ def test_the_figure_in_words(figure):
     figure.slider["alpha"].press("Home")
     figure.page.wait_for_timeout(700)
     said = figure.root.locator("[aria-live=polite]").inner_text()
-    assert "inner learning rate α 0, steep curvature h of task A 2.00" in said
+    assert "inner learning rate α 0, curvature h of task A, one axis 2.00" in said
     assert f"outer loss J(θ): {figure.readouts()['outer_loss']}" in said
     assert said in figure.root.locator("svg[role=img]").get_attribute("aria-label")
 
