@@ -41,11 +41,10 @@ def right_answers(name: str) -> dict[str, str]:
 @cache
 def parts(name: str) -> dict[str, Any]:
     """Return the parts that an instructor's notebook declares, with their references."""
-    dtype = torch.get_default_dtype()
     try:
         return instructor.parts(instructor.read(solution(name)))
     finally:
-        torch.set_default_dtype(dtype)  # E3 sets it for its kernel, not for the other tests here
+        torch.set_default_dtype(torch.float32)  # E3 sets another; this is also called before any test runs
 
 
 def fill(name: str, answers: dict[str, str]) -> Notebook:
@@ -88,3 +87,10 @@ def points(result: Result) -> dict[str, int]:
 def said(result: Result) -> str:
     """Return everything that the result tells."""
     return "\n".join([*(part.advice for part in result.parts), *result.notes])
+
+
+@pytest.fixture(autouse=True)
+def _default_dtype():
+    """Undo what reading E3 does to this process: its set-up cell asks PyTorch for double precision."""
+    yield
+    torch.set_default_dtype(torch.float32)
