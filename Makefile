@@ -7,7 +7,7 @@ SPLIT  := -n 2 --dist loadfile
 NBVAL  := -o addopts= --nbval-lax --nbval-cell-timeout=120 book solutions
 CODE   := $(shell find mamlkit _ext -name '*.py' -o -name '*.js' -o -name '*.css') _config.yml
 .DEFAULT_GOAL := help
-.PHONY: help env html book lab test quick browser notebooks lint format types exercises grade bench picture links lock clean
+.PHONY: help env html book lab test quick browser notebooks lint format exercises grade bench picture links lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'

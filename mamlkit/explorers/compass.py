@@ -36,7 +36,7 @@ def compass_scene(alpha: float, delta: float) -> Scene:
     adapted = compass.outer_loss(headings, delta=np.radians(delta), inner_lr=alpha)
     marks, readouts = [], []
     for name, role, losses in (("fixed", "fomaml", fixed), ("adapted", "maml", adapted)):
-        # Where two headings are equally good (±180° are one), the first stands for both.
+        # Where two headings are equally good (±180° are one), the last stands for both.
         best = np.flatnonzero(losses <= losses.min() + 1e-9)[-1]
         marks += [
             Mark("line", name, role, np.column_stack([DEGREES, losses]), label=text(f"compass.{name}")),
