@@ -68,7 +68,7 @@ def mamlkit(problem, dtype):
     tasks = types.SimpleNamespace(support=tuple(data[:2]), query=tuple(data[2:]))
     options = {"num_steps": problem.num_steps, "task_axis": "vmap" if problem.network == "mlp" else "loop"}
     backend = BACKEND if problem.network == "mlp" else "capture"  # what meta_train settles on by itself
-    run = Run(loss_fn, params, problem.inner_lr, False, ADAM, problem.outer_lr, 0, backend, options)
+    run = Run(loss_fn, params, problem.inner_lr, problem.outer_lr, 1, 0, False, meta_gradient, ADAM, backend, options)
 
     def gradient():
         result = meta_gradient(

@@ -53,8 +53,8 @@ CLAIMS = {
         statement=r"Reverse mode through the inner loop costs one Hessian-vector product for each step: in units of "
         r"one forward pass MAML takes about $9K + 3$, FOMAML $3K + 3$, a plain gradient $3$.",
         chapter="book/principles/meta-gradient",
-        function="mamlkit.engine.cost.measure",
-        test="tests/engine/test_cost.py::test_arithmetic_and_memory_follow_the_theory",
+        function="mamlkit.cost.measure",
+        test="tests/test_cost.py::test_arithmetic_and_memory_follow_the_theory",
         exercise="exercises/e03_maml_by_automatic_differentiation",
     ),
 }

@@ -12,20 +12,21 @@ Examples
 torch.Size([1])
 """
 
-from mamlkit.engine import cost, models, norm
+from mamlkit.engine import models
 from mamlkit.engine.meta import MetaGradient, adapt, evaluate, meta_gradient
 from mamlkit.engine.run import Diverged, MetaTrained
 from mamlkit.engine.train import meta_train
+from mamlkit.engine.variants import implicit, reptile
 
 __all__ = [
     "Diverged",
     "MetaGradient",
     "MetaTrained",
     "adapt",
-    "cost",
     "evaluate",
+    "implicit",
     "meta_gradient",
     "meta_train",
     "models",
-    "norm",
+    "reptile",
 ]

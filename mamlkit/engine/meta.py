@@ -6,22 +6,30 @@ tuple such as ``(x, y)``. Parameters are any nesting of dicts, lists and tuples 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.func import grad, grad_and_value, vjp, vmap
+from torch.autograd import grad
+from torch.func import vmap
 from torch.utils import _pytree as pytree
 
-from mamlkit._check import as_count, as_nonnegative, as_number, as_positive
-from mamlkit.engine.norm import Vouched
-
-Pytree = Any
-Batch = Sequence[Any]
-LossFn = Callable[..., Tensor]
+from mamlkit._check import as_count, as_positive
+from mamlkit.engine.checks import (
+    Batch,
+    LossFn,
+    Pytree,
+    as_learnable,
+    as_rates,
+    as_step_weights,
+    as_tensors,
+    check_params,
+    count_tasks,
+    pure,
+    scalar,
+)
 
 
 class MetaGradient(NamedTuple):
@@ -42,7 +50,7 @@ def adapt(
     params: Pytree,
     batch: Batch,
     *,
-    inner_lr: Any,
+    inner_lr: Pytree,
     num_steps: int,
     first_order: bool = False,
     clip_norm: float | None = None,
@@ -92,9 +100,9 @@ def adapt(
     {'w': tensor(3.)}
     """
     batch = as_tensors("batch", batch, check_params(params))
-    rates, step = _as_rates(inner_lr, params), _inner_step(_checked(loss_fn), first_order, clip_norm)
+    loop = InnerLoop(loss_fn, batch, (), inner_lr, first_order, clip_norm, task_axis=None)
     for _ in range(as_count("num_steps", num_steps)):
-        params = step(params, rates, batch)
+        params = loop.step(params)
     return params
 
 
@@ -104,11 +112,15 @@ def meta_gradient(
     *,
     support: Batch,
     query: Batch,
-    inner_lr: Any,
+    inner_lr: Pytree,
     num_steps: int,
     first_order: bool = False,
     learn_inner_lr: bool = False,
-    **options: Any,
+    clip_norm: float | None = None,
+    step_weights: Sequence[float] | None = None,
+    recompute: bool = False,
+    task_axis: str = "vmap",
+    chunk_size: int | None = None,
 ) -> MetaGradient:
     r"""Differentiate the mean outer loss of a batch of tasks through the inner loop (claims R2, R4).
 
@@ -126,8 +138,17 @@ def meta_gradient(
         them is silent and wrong.
     learn_inner_lr : bool
         Also return the gradient in `inner_lr`, in all of it but plain zeros.
-    **options
-        `clip_norm`, `step_weights`, `recompute`, `task_axis` and `chunk_size`, as in `MetaStep`.
+    clip_norm : float, optional
+        As in `adapt`.
+    step_weights : sequence of float, length K + 1, optional
+        Weight of the query loss after 0, 1, ..., K steps (the multi-step loss of MAML++); the last alone if left out.
+    recompute : bool
+        Recompute each step on the way back instead of remembering it: the same gradient, in memory that keeps the
+        K points but one step's activations, for about a third more time. The loss must not be random.
+    task_axis : {"vmap", "loop"}
+        All tasks in one batched computation (best for small networks), or one after the other (for convolutions).
+    chunk_size : int, optional
+        How many tasks "vmap" batches at a time; all if left out.
 
     Returns
     -------
@@ -150,10 +171,18 @@ def meta_gradient(
     >>> meta_gradient(loss, torch.tensor(0.0), support=tasks, query=tasks, inner_lr=0.5, num_steps=1).gradient
     tensor(-1.5000)
     """
-    step = MetaStep(loss_fn, inner_lr, num_steps=num_steps, first_order=first_order, **options)
-    learned = step.learned_rates(params) if learn_inner_lr else {}
-    (gradient, in_learned), losses = step((params, learned), support=support, query=query)
-    return MetaGradient(losses.mean(), gradient, losses, step.as_inner_lr(in_learned) if learn_inner_lr else None)
+    tasks, weights = as_tasks(params, support, query), as_step_weights(step_weights, as_count("num_steps", num_steps))
+    learned = as_learnable(inner_lr, params) if learn_inner_lr else None
+    theta, rebuild = split((params, learned))
+    differentiate = _by_recomputing if recompute else _by_remembering
+
+    def piece(support: Batch, query: Batch) -> tuple[list[Tensor], Tensor]:
+        loop = InnerLoop(loss_fn, support, query, inner_lr, first_order, clip_norm, task_axis)
+        with torch.enable_grad():
+            return differentiate(loop, theta, rebuild, weights)
+
+    gradients, losses = mean_over_tasks(piece, tasks, tasks_at_once(task_axis, chunk_size))
+    return MetaGradient(losses.mean(), rebuild(gradients)[0], losses, rebuild(gradients)[1])
 
 
 def evaluate(
@@ -162,10 +191,11 @@ def evaluate(
     *,
     support: Batch,
     query: Batch,
-    inner_lr: Any,
+    inner_lr: Pytree,
     num_steps: int,
     clip_norm: float | None = None,
     task_axis: str = "vmap",
+    chunk_size: int | None = None,
 ) -> Tensor:
     """Return each task's query loss after 0, 1, ..., K inner steps, shape (K + 1, num_tasks); no meta-gradient.
 
@@ -176,255 +206,221 @@ def evaluate(
     tensor([[16., 64.],
             [ 4., 16.]])
     """
-    like = check_params(params)
-    tasks = as_tensors("support", support, like), as_tensors("query", query, like)
-    num_tasks = count_tasks(*tasks)
-    inner = {"inner_lr": inner_lr, "num_steps": 1, "clip_norm": clip_norm, "first_order": True}
+    tasks, num_steps = as_tasks(params, support, query), as_count("num_steps", num_steps)
 
     def curve(support: Batch, query: Batch) -> Tensor:
-        phi, losses = params, [_checked(loss_fn)(params, *query)]
-        for _ in range(as_count("num_steps", num_steps)):
-            phi = adapt(loss_fn, phi, support, **inner)
-            losses.append(_checked(loss_fn)(phi, *query))
+        loop = InnerLoop(loss_fn, support, query, inner_lr, clip_norm=clip_norm, task_axis=task_axis)
+        phi = loop.start(params)
+        losses = [loop.query_losses(phi)]
+        for _ in range(num_steps):
+            phi = loop.step(phi)
+            losses.append(loop.query_losses(phi))
         return torch.stack(losses)
 
     with torch.no_grad():
-        if task_axis == "vmap":
-            return vmap(curve, randomness="different")(*tasks).T
-        each = [pytree.tree_map(lambda leaf, t=t: leaf[t], tasks) for t in range(num_tasks)]
-        return torch.stack([curve(*task) for task in each], dim=1)
+        return torch.cat([curve(*chunk) for chunk in chunks(tasks, tasks_at_once(task_axis, chunk_size))], dim=1)
 
 
-class MetaStep:
-    """`meta_gradient` with its options bound, built once and called often.
+@dataclass
+class InnerLoop:
+    """The inner loop of a batch of tasks: where it starts, its step, and its losses.
+
+    The tasks' losses are batched by vmap and differentiated from outside. Their sum serves, since no task's loss
+    depends on another's parameters. So vmap never meets a derivative, whose batching rules are silently wrong for
+    PyTorch's batch, layer and instance norm (seen in PyTorch 2.13; claim R13).
 
     Parameters
     ----------
-    loss_fn, inner_lr, num_steps, first_order, clip_norm
+    loss_fn, inner_lr, first_order, clip_norm
         As in `adapt`.
-    step_weights : sequence of float, length K + 1, optional
-        Weight of the query loss after 0, 1, ..., K steps (the multi-step loss of MAML++); the last alone if left out.
-    recompute : bool
-        Recompute each step on the way back instead of remembering it: the same gradient, in memory that keeps the
-        K points but one step's activations, for about a third more time. The loss must not be random.
-    task_axis : {"vmap", "loop"}
-        All tasks in one batched computation (best for small networks), or one after the other (for convolutions).
-    chunk_size : int, optional
-        How many tasks "vmap" batches at a time; all if left out.
+    support, query : tuple of tensors
+        Sets with a leading task axis.
+    task_axis : {"vmap", "loop", None}
+        Batched; one task, whose axis of length one is taken off; or one task that never had an axis.
     """
 
-    def __init__(
-        self,
-        loss_fn: LossFn,
-        inner_lr: Any,
-        *,
-        num_steps: int,
-        first_order: bool = False,
-        clip_norm: float | None = None,
-        step_weights: Sequence[float] | None = None,
-        recompute: bool = False,
-        task_axis: str = "vmap",
-        chunk_size: int | None = None,
-    ) -> None:
-        if task_axis not in ("vmap", "loop"):
-            raise ValueError(f'task_axis must be "vmap" or "loop", got {task_axis!r}')
-        self.inner_lr, self.loop = inner_lr, task_axis == "loop"
-        self.chunk_size = None if chunk_size is None else as_count("chunk_size", chunk_size, minimum=1)
-        weights = _as_weights(step_weights, as_count("num_steps", num_steps))
-        loss_fn, differentiate = (
-            _checked(loss_fn, batched=not self.loop),
-            _by_recomputing if recompute else _by_remembering,
-        )
-        inner_step = _inner_step(loss_fn, first_order, clip_norm)
+    loss_fn: LossFn
+    support: Batch
+    query: Batch
+    inner_lr: Pytree
+    first_order: bool = False
+    clip_norm: float | None = None
+    task_axis: str | None = "vmap"
 
-        def task_gradient(theta: Pytree, support: Batch, query: Batch) -> tuple[Pytree, Tensor]:
-            def step(params: Pytree, learned: dict[int, Tensor]) -> Pytree:
-                return inner_step(params, _as_rates(self.as_inner_lr(learned), params), support)
+    def __post_init__(self) -> None:
+        self.num_tasks = count_tasks(self.support, self.query) if self.task_axis == "vmap" else None
+        if self.task_axis == "loop":
+            self.support = pytree.tree_map(lambda leaf: leaf[0], self.support)
+            self.query = pytree.tree_map(lambda leaf: _channels_last(leaf[0]), self.query)
+        self.limit = None if self.clip_norm is None else as_positive("clip_norm", self.clip_norm)
+        self.losses = pure(self.each_task(scalar(self.loss_fn)))
 
-            return differentiate(step, lambda params: loss_fn(params, *query), theta, weights)
+    def each_task(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `function` of one task as a function of all."""
+        return vmap(function, randomness="different") if self.num_tasks else function
 
-        def one_task(theta: Pytree, support: Batch, query: Batch) -> tuple[Pytree, Tensor]:
-            gradient, loss = task_gradient(theta, *pytree.tree_map(lambda leaf: leaf[0], (support, query)))
-            return gradient, loss[None]
+    def start(self, params: Pytree) -> Pytree:
+        """Return the initialisation, once for each task."""
+        if not self.num_tasks:
+            return params
+        return pytree.tree_map(lambda leaf: leaf.expand(self.num_tasks, *leaf.shape), params)
 
-        def all_tasks(theta: Pytree, support: Batch, query: Batch) -> tuple[Pytree, Tensor]:
-            batched = vmap(task_gradient, in_dims=(None, 0, 0), randomness="different")
-            gradients, losses = batched(theta, support, query)
-            return pytree.tree_map(lambda leaf: leaf.mean(0), gradients), losses
+    def support_losses(self, params: Pytree) -> Tensor:
+        """Return the support loss of each task at its own `params`, (num_tasks,)."""
+        return self.losses(params, *self.support).reshape(-1)
 
-        self.work: Callable[..., Any] = one_task if self.loop else all_tasks
+    def query_losses(self, params: Pytree) -> Tensor:
+        """Return the query loss of each task at its own `params`, (num_tasks,)."""
+        return self.losses(params, *self.query).reshape(-1)
 
-    def __call__(self, theta: Pytree, *, support: Batch, query: Batch) -> tuple[Pytree, Tensor]:
-        """Return the mean gradient in theta, a pair of parameters and learned rates, and each task's loss."""
-        like = check_params(theta[0])
-        tasks = as_tensors("support", support, like), as_tensors("query", query, like)
-        num_tasks = count_tasks(*tasks)
-        size = self.piece(num_tasks)
-        if size == num_tasks:
-            return self.work(theta, *tasks)
-        mean, losses = pytree.tree_map(torch.zeros_like, theta), []
-        for start in range(0, num_tasks, size):
-            chunk = slice(start, start + size)
-            gradient, loss = self.work(theta, *pytree.tree_map(lambda leaf, chunk=chunk: leaf[chunk], tasks))
-            share = len(loss) / num_tasks
-            mean = pytree.tree_map(lambda total, part, share=share: total + share * part, mean, gradient)
-            losses.append(loss)
-        return mean, torch.cat(losses)
+    def mean(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Average `tensors` over the tasks."""
+        return [tensor.mean(0) for tensor in tensors] if self.num_tasks else list(tensors)
 
-    def piece(self, num_tasks: int) -> int:
-        """Return how many of `num_tasks` tasks one call of `work` takes."""
-        return 1 if self.loop else min(self.chunk_size or num_tasks, num_tasks)
-
-    def learned_rates(self, params: Pytree) -> dict[int, Tensor]:
-        """Return the inner learning rates as tensors, by their place among the leaves of `inner_lr`; no plain zeros."""
-        _as_rates(self.inner_lr, params)
-        rates, like = enumerate(pytree.tree_leaves(self.inner_lr)), check_params(params)
-        is_learned = lambda rate: isinstance(rate, Tensor) or rate != 0  # noqa: E731
-        return {i: torch.as_tensor(r, dtype=like.dtype, device=like.device).clone() for i, r in rates if is_learned(r)}
-
-    def as_inner_lr(self, learned: dict[int, Tensor]) -> Pytree:
-        """Put `learned` rates in their places in `inner_lr`."""
-        leaves, spec = pytree.tree_flatten(self.inner_lr)
-        return pytree.tree_unflatten([learned.get(index, leaf) for index, leaf in enumerate(leaves)], spec)
-
-
-def _inner_step(loss_fn: LossFn, first_order: bool, clip_norm: float | None) -> Callable[..., Pytree]:
-    """Return the step ``(params, rates, batch) -> params`` that the inner loop repeats."""
-    limit = None if clip_norm is None else as_positive("clip_norm", clip_norm)
-
-    def step(params: Pytree, rates: list[Any], batch: Batch) -> Pytree:
-        point = pytree.tree_map(torch.detach, params) if first_order else params  # FOMAML is this line
-        leaves, spec = pytree.tree_flatten(point)
+    def step(self, params: Pytree, learned: Pytree = None) -> Pytree:
+        """Take one inner step, with `learned` inner learning rates where there are any (claim R1)."""
+        leaves, spec = pytree.tree_flatten(params)
+        rates = as_rates(self.inner_lr if learned is None else learned, params)
         moving = [index for index, rate in enumerate(rates) if rate is not None]
+        if not moving:
+            return params
+        second_order = not self.first_order and torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)
+        points = [
+            leaf if second_order and leaf.requires_grad else leaf.detach().requires_grad_()  # FOMAML is this detach
+            for leaf in leaves
+        ]
+        with torch.enable_grad():
+            total = self.support_losses(pytree.tree_unflatten(points, spec)).sum()
+            if not total.requires_grad:
+                raise ValueError("loss_fn must depend on params; detach, item or no_grad in it cuts them off")
+            found = grad(total, [points[index] for index in moving], create_graph=second_order, materialize_grads=True)
+        for index, gradient in zip(moving, self.clip(found), strict=True):
+            leaves[index] = _move(leaves[index], rates[index], gradient)
+        return pytree.tree_unflatten(leaves, spec)
 
-        def support_loss(moved: list[Tensor]) -> Tensor:
-            values = dict(enumerate(leaves)) | dict(zip(moving, moved, strict=True))
-            return loss_fn(pytree.tree_unflatten(values.values(), spec), *batch)
+    def clip(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Scale each task's gradients down to the norm `limit`, if there is one."""
+        limit = self.limit
+        if limit is None:
+            return gradients
 
-        stepped = pytree.tree_leaves(params)
-        gradients = _clip(grad(support_loss)([leaves[index] for index in moving]), limit)
-        for index, gradient in zip(moving, gradients, strict=True):
-            stepped[index] = stepped[index] - rates[index] * gradient
-        return pytree.tree_unflatten(stepped, spec)
+        def scale(gradients: Sequence[Tensor]) -> list[Tensor]:
+            squared = torch.stack([(gradient * gradient).sum() for gradient in gradients]).sum()
+            factor = limit / squared.clamp(min=limit**2).sqrt()  # clamped first: the root has no slope at zero
+            return [factor * gradient for gradient in gradients]
 
-    return step
-
-
-def _clip(gradients: list[Tensor], limit: float | None) -> list[Tensor]:
-    if limit is None:
-        return gradients
-    squared = torch.stack([(gradient * gradient).sum() for gradient in gradients]).sum()
-    scale = limit / squared.clamp(min=limit**2).sqrt()  # clamped first: the root has no slope at zero
-    return [scale * gradient for gradient in gradients]
-
-
-def _by_remembering(step: Any, query_loss: Any, theta: Pytree, weights: list[float]) -> tuple[Pytree, Tensor]:
-    """Return gradient and value of the weighted query losses, by reverse mode through the whole inner loop."""
-
-    def outer_loss(theta: Pytree) -> Tensor:
-        total: Any = 0.0
-        params, learned = theta
-        for k, weight in enumerate(weights):
-            params = step(params, learned) if k else params
-            total = total + weight * query_loss(params) if weight else total
-        return total
-
-    return grad_and_value(outer_loss)(theta)
+        return self.each_task(scale)(list(gradients))
 
 
-def _by_recomputing(step: Any, query_loss: Any, theta: Pytree, weights: list[float]) -> tuple[Pytree, Tensor]:
+def _move(leaf: Tensor, rate: float | Tensor, gradient: Tensor) -> Tensor:
+    return leaf - rate * gradient if isinstance(rate, Tensor) else torch.sub(leaf, gradient, alpha=rate)
+
+
+def _channels_last(leaf: Tensor) -> Tensor:
+    """Lay images out for fast pooling and normalisation; second derivatives of these are faster without."""
+    return leaf.to(memory_format=torch.channels_last) if leaf.ndim == 4 else leaf
+
+
+def _by_remembering(loop: InnerLoop, theta: list[Tensor], rebuild: Any, weights: list[float]) -> Any:
+    """Return gradients and values of the weighted query losses, by reverse mode through the whole inner loop."""
+    theta, losses = fresh(theta), []
+    params, learned = rebuild(theta)
+    params = loop.start(params)
+    for k, weight in enumerate(weights):
+        params = loop.step(params, learned) if k else params
+        losses += [weight * loop.query_losses(params)] if weight else []
+    total = torch.stack(losses).sum(0)
+    return list(grad(total.mean(), theta, materialize_grads=True)), total.detach()
+
+
+def _by_recomputing(loop: InnerLoop, theta: list[Tensor], rebuild: Any, weights: list[float]) -> Any:
     """Return the same from the points of the inner loop alone: each step is run again on the way back (claim R4)."""
-    params, learned = theta
-    points = [params]
-    for _ in weights[1:]:
-        points.append(step(points[-1], learned))
-    total: Any = 0.0
-    back, in_learned = pytree.tree_map(torch.zeros_like, theta)
+    params, learned = rebuild(theta)
+    with torch.no_grad():
+        points = [loop.start(params)]
+        for _ in weights[1:]:
+            points.append(loop.step(points[-1], learned))
+    back: list[Tensor] = [torch.zeros_like(leaf) for leaf in split((points[-1], learned))[0]]
+    losses = []
+    num_params = len(pytree.tree_leaves(params))
     for k in reversed(range(len(points))):
         if weights[k]:
-            gradient, loss = grad_and_value(query_loss)(points[k])
-            back = pytree.tree_map(lambda b, g, w=weights[k]: b + w * g, back, gradient)
-            total = total + weights[k] * loss
+            here, again = split(points[k])
+            here = fresh(here)
+            loss = weights[k] * loop.query_losses(again(here))
+            found = grad(loss.sum(), here, materialize_grads=True)
+            back[:num_params] = [b + g for b, g in zip(back, found, strict=False)]
+            losses.append(loss.detach())
         if k:  # multiply by the transposed Jacobian of step k, I - alpha H at the point it started from
-            back, more = vjp(step, points[k - 1], learned)[1](back)
-            in_learned = pytree.tree_map(torch.add, in_learned, more)
-    return (back, in_learned), total
+            here, again = split((points[k - 1], learned))
+            here = fresh(here)
+            moved = pytree.tree_leaves(loop.step(*again(here)))
+            found = grad(moved, here, grad_outputs=back[:num_params], materialize_grads=True)
+            back = [*found[:num_params], *(b + g for b, g in zip(back[num_params:], found[num_params:], strict=True))]
+    total = torch.stack(losses).sum(0)
+    return [*loop.mean(back[:num_params]), *(b / len(total) for b in back[num_params:])], total
 
 
-def check_params(params: Pytree) -> Tensor:
-    """Return the first tensor of `params`, once all are seen to be tensors that a gradient can be taken in."""
-    entries = pytree.tree_flatten_with_path(params)[0]
-    if not entries:
-        raise ValueError(f"params must hold at least one tensor, got {params!r}")
-    for path, leaf in entries:
-        if not isinstance(leaf, Tensor) or not leaf.is_floating_point():
-            kind = f"a tensor of {leaf.dtype}" if isinstance(leaf, Tensor) else repr(leaf)
-            raise TypeError(f"params{pytree.keystr(path)} must be a floating-point tensor, got {kind}")
-    return entries[0][1]
+def fresh(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Return `tensors` as points at which to differentiate: with the same values and no past."""
+    return [tensor.detach().requires_grad_() for tensor in tensors]
 
 
-def as_tensors(name: str, batch: Batch, like: Tensor) -> tuple[Any, ...]:
-    """Return `batch` as a tuple in which NumPy arrays have become tensors; their floats take the type of `like`."""
-    if isinstance(batch, str) or not isinstance(batch, Sequence):
-        raise TypeError(f"{name} must be a tuple such as (x, y), got {type(batch).__name__}")
+def split(tree: Pytree) -> tuple[list[Tensor], Callable[[Sequence[Tensor]], Any]]:
+    """Return the tensors of `tree`, and a function that puts others in their places.
 
-    def convert(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return value.contiguous()
-        if not isinstance(value, np.ndarray):
-            return value
-        value = np.asarray(value, order="C")
-        return torch.as_tensor(value, dtype=like.dtype if value.dtype.kind == "f" else None, device=like.device)
+    Examples
+    --------
+    >>> tensors, rebuild = split({"a": torch.ones(2), "b": 0.0})
+    >>> rebuild([2 * tensor for tensor in tensors])
+    {'a': tensor([2., 2.]), 'b': 0.0}
+    """
+    leaves, spec = pytree.tree_flatten(tree)
+    places = [index for index, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
 
-    return tuple(pytree.tree_map(convert, value) for value in batch)
+    def rebuild(tensors: Sequence[Tensor]) -> Any:
+        filled = dict(enumerate(leaves)) | dict(zip(places, tensors, strict=True))
+        return pytree.tree_unflatten(filled.values(), spec)
 
-
-def count_tasks(support: Batch, query: Batch) -> int:
-    """Return the number of tasks, the same in every tensor of both sets."""
-    counts = [sorted({leaf.shape[0] if leaf.ndim else 0 for leaf in pytree.tree_leaves(s)}) for s in (support, query)]
-    if counts[0] != counts[1] or len(counts[0]) != 1 or counts[0] == [0]:
-        raise ValueError(
-            "support and query must hold the same number of tasks, the length of the first axis of every tensor; "
-            f"got {counts[0]} in support and {counts[1]} in query"
-        )
-    return counts[0][0]
+    return [leaves[index] for index in places], rebuild
 
 
-def _as_rates(inner_lr: Any, params: Pytree) -> list[Any]:
-    """Spread `inner_lr` over the tensors of `params`; None marks a tensor that the inner loop leaves alone."""
-    spec = pytree.tree_structure(params)
-    rates = pytree._broadcast_to_and_flatten(inner_lr, spec)
-    if rates is None:
-        raise ValueError(f"inner_lr must be a number or a pytree like params, got {inner_lr!r} for {spec!r}")
-    return [rate if isinstance(rate, Tensor) else as_nonnegative("inner_lr", rate) or None for rate in rates]
+def as_tasks(params: Pytree, support: Batch, query: Batch) -> tuple[Any, Any]:
+    """Return support and query as tuples of tensors like `params`, with one number of tasks."""
+    like = check_params(params)
+    tasks = as_tensors("support", support, like), as_tensors("query", query, like)
+    count_tasks(*tasks)
+    return tasks
 
 
-def _as_weights(step_weights: Sequence[float] | None, num_steps: int) -> list[float]:
-    if step_weights is None:
-        return [0.0] * num_steps + [1.0]
-    weights = [as_number(f"step_weights[{index}]", weight) for index, weight in enumerate(step_weights)]
-    if len(weights) != num_steps + 1 or not any(weights):
-        raise ValueError(f"step_weights must hold num_steps + 1 = {num_steps + 1} weights, not all 0, got {weights}")
-    return weights
+def tasks_at_once(task_axis: str, chunk_size: int | None) -> int | None:
+    """Return how many tasks one computation takes; None for all."""
+    if task_axis not in ("vmap", "loop"):
+        raise ValueError(f'task_axis must be "vmap" or "loop", got {task_axis!r}')
+    size = None if chunk_size is None else as_count("chunk_size", chunk_size, minimum=1)
+    return 1 if task_axis == "loop" else size
 
 
-def _checked(loss_fn: LossFn, batched: bool = True) -> LossFn:
-    """Wrap `loss_fn`: a scalar out, nothing changed in place, and under vmap normalisation that we can vouch for."""
+def chunks(tasks: tuple[Any, Any], size: int | None) -> Iterator[tuple[Any, Any]]:
+    """Yield support and query of `size` tasks at a time."""
+    num_tasks = count_tasks(*tasks)
+    if size is None or size >= num_tasks:
+        yield tasks
+        return
+    for first in range(0, num_tasks, size):
+        yield pytree.tree_map(lambda leaf, first=first: leaf[first : first + size], tasks)
 
-    def checked(params: Pytree, *batch: Any) -> Tensor:
-        tensors = [leaf for leaf in pytree.tree_leaves((params, batch)) if isinstance(leaf, Tensor)]
-        versions = [tensor._version for tensor in tensors]
-        in_place = ValueError("loss_fn must not change its arguments in place: write x = x * 2, not x.mul_(2)")
-        try:
-            with Vouched() if batched else nullcontext():
-                loss = loss_fn(params, *batch)
-        except RuntimeError as error:
-            raise (in_place if "in-place" in str(error) else error) from error
-        if versions != [tensor._version for tensor in tensors]:
-            raise in_place
-        if not isinstance(loss, Tensor) or loss.ndim:
-            got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
-            raise ValueError(f"loss_fn must return a scalar tensor, one number for the whole batch, got {got}")
-        return loss
 
-    return checked
+def mean_over_tasks(piece: Callable[..., Any], tasks: tuple[Any, Any], size: int | None) -> tuple[list[Tensor], Tensor]:
+    """Return mean gradients and all losses from ``piece(support, query)``, which gives them for `size` tasks."""
+    num_tasks = count_tasks(*tasks)
+    if size is None or size >= num_tasks:
+        return piece(*tasks)
+    total: list[Tensor] = []
+    losses = []
+    for chunk in chunks(tasks, size):
+        gradients, loss = piece(*chunk)
+        shares = [len(loss) / num_tasks * gradient for gradient in gradients]
+        total = [a + b for a, b in zip(total, shares, strict=True)] if total else shares
+        losses.append(loss)
+    return total, torch.cat(losses)

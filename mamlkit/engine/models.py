@@ -65,7 +65,8 @@ def from_module(module: nn.Module, criterion: Callable[..., torch.Tensor]) -> tu
     """Turn a `torch.nn.Module` into parameters and a pure loss ``criterion(module(x), y)``.
 
     The module itself is never changed; write a result back with ``module.load_state_dict(params, strict=False)``.
-    Buffers, such as the running statistics of batch normalisation, are held fixed.
+    Buffers are held fixed. Batch normalisation uses the statistics of its batch while ``module.training`` holds
+    (strategy P), its running statistics after ``module.eval()`` (strategy G), and never updates them (claim R13).
 
     Raises
     ------
@@ -87,8 +88,8 @@ def from_module(module: nn.Module, criterion: Callable[..., torch.Tensor]) -> tu
             )
     module = copy.deepcopy(module)
     for layer in module.modules():
-        if hasattr(layer, "num_batches_tracked"):
-            layer.num_batches_tracked = None  # type: ignore[assignment]  # a counter that batch norm would change in place
+        if layer.training and hasattr(layer, "running_mean"):  # they would be changed in place and never read
+            layer.running_mean = layer.running_var = layer.num_batches_tracked = None  # type: ignore[assignment]
     params = {name: value.detach().clone() for name, value in module.named_parameters()}
     buffers = dict(module.named_buffers())
 

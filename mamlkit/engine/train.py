@@ -13,7 +13,8 @@ import torch
 from tqdm.auto import tqdm
 
 from mamlkit._check import as_count
-from mamlkit.engine.meta import LossFn, Pytree
+from mamlkit.engine.checks import LossFn, Pytree
+from mamlkit.engine.meta import MetaGradient, meta_gradient
 from mamlkit.engine.run import MetaTrained, Run
 
 ADAM = partial(torch.optim.Adam, fused=True)
@@ -24,12 +25,13 @@ def meta_train(
     params: Pytree,
     sample_tasks: Callable[[np.random.Generator], Any],
     *,
-    inner_lr: Any,
+    inner_lr: Pytree,
     num_steps: int,
     outer_lr: float,
     iterations: int,
     seed: int,
     learn_inner_lr: bool = False,
+    algorithm: Callable[..., MetaGradient] = meta_gradient,
     optimizer: Callable[..., torch.optim.Optimizer] = ADAM,
     validation_tasks: Any = None,
     validate_every: int = 100,
@@ -58,6 +60,8 @@ def meta_train(
         Seeds `rng` and, within training, PyTorch's own generator.
     learn_inner_lr : bool
         Whether to learn `inner_lr` too (all of it but plain zeros).
+    algorithm : callable
+        What gives the gradient: `meta_gradient`, or `reptile` or `implicit`, or your own with the same arguments.
     optimizer : callable
         ``optimizer(tensors, lr=outer_lr)``, any class of `torch.optim`.
     validation_tasks : object with fields support and query, optional
@@ -73,7 +77,7 @@ def meta_train(
     progress : bool
         Whether to show a progress bar with losses and time left.
     **options
-        `first_order`, `clip_norm`, `step_weights`, `remat`, `task_axis`, `chunk_size`, as in `MetaStep`.
+        Further arguments of `algorithm`, such as `first_order`, `clip_norm` or `task_axis`.
 
     Raises
     ------
@@ -101,9 +105,11 @@ def meta_train(
     """
     if validation_tasks is None and patience is not None:
         raise ValueError(f"patience={patience!r} needs validation_tasks to be patient about")
-    options |= {"num_steps": num_steps}
-    run = Run(loss_fn, params, inner_lr, learn_inner_lr, optimizer, outer_lr, seed, backend, options)
-    run.iterations, every = as_count("iterations", iterations), as_count("validate_every", validate_every, minimum=1)
+    options |= {"num_steps": as_count("num_steps", num_steps)}
+    run = Run(
+        loss_fn, params, inner_lr, outer_lr, iterations, seed, learn_inner_lr, algorithm, optimizer, backend, options
+    )
+    every = as_count("validate_every", validate_every, minimum=1)
     save_every = as_count("checkpoint_every", checkpoint_every, minimum=1)
     path = None if checkpoint is None else Path(checkpoint)
     with torch.random.fork_rng(), tqdm(total=iterations, disable=not progress) as bar:

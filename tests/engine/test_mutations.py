@@ -1,6 +1,7 @@
 """Would the suite notice? Known mistakes are written into a copy of the engine, and its oracles must go red."""
 
 import inspect
+import sys
 import types
 
 import pytest
@@ -11,12 +12,12 @@ from . import test_meta
 
 RECOMPUTE = ("recompute: bool = False", "recompute: bool = True")
 MISTAKES = {  # what is replaced, by what
-    "second order dropped": [("if first_order else params  # FOMAML", "if True else params  # FOMAML")],
+    "second order dropped": [("leaf if second_order and leaf.requires_grad else leaf.detach()", "leaf.detach()")],
     "one factor for K steps": [RECOMPUTE, ("        if k:  #", "        if k == 1:  #")],
-    "factors at the wrong point": [RECOMPUTE, ("points[k - 1], learned)[1]", "points[k], learned)[1]")],
-    "query loss on the support set": [("loss_fn(params, *query), theta", "loss_fn(params, *support), theta")],
-    "adapted on the query set": [("(learned), params), support)", "(learned), params), query)")],
-    "sign of the step": [("stepped[index] - rates", "stepped[index] + rates")],
+    "factors at the wrong point": [RECOMPUTE, ("split((points[k - 1], learned))", "split((points[k], learned))")],
+    "query loss on the support set": [("self.losses(params, *self.query)", "self.losses(params, *self.support)")],
+    "adapted on the query set": [("self.losses(params, *self.support)", "self.losses(params, *self.query)")],
+    "sign of the step": [("torch.sub(leaf, gradient, alpha=rate)", "torch.add(leaf, gradient, alpha=rate)")],
 }
 
 
@@ -25,7 +26,7 @@ def mutated(replacements):
     for old, new in replacements:
         assert source.count(old) == 1, f"{old!r} is no longer in the engine: bring the mutation up to date"
         source = source.replace(old, new)
-    module = types.ModuleType("mutated")
+    module = sys.modules["mutated"] = types.ModuleType("mutated")  # dataclasses look their module up
     exec(compile(source, "mutated", "exec"), module.__dict__)
     return module
 

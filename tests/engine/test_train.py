@@ -246,6 +246,13 @@ def test_captured_run_equals_the_eager_one():
     np.testing.assert_allclose(captured.losses, eager.losses, rtol=1e-12)
 
 
+@pytest.mark.parametrize("options", [{"task_axis": "loop"}, {"chunk_size": 3}])
+def test_captured_pieces_equal_the_whole(options):
+    """Later pieces begin elsewhere in memory than the one that was recorded."""
+    eager, captured = (train(backend=b, dtype=torch.float64, **o) for b, o in (("eager", {}), ("capture", options)))
+    np.testing.assert_allclose(captured.losses, eager.losses, rtol=1e-12)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.SGD, torch.optim.AdamW])
 def test_compiled_run_equals_the_eager_one(optimizer):

@@ -14,7 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from mamlkit._check import Array, as_count
-from mamlkit.engine.meta import Batch, LossFn, Pytree, meta_gradient
+from mamlkit.engine import meta_gradient
+from mamlkit.engine.checks import Batch, LossFn, Pytree
 
 METHODS: dict[str, dict[str, bool]] = {
     "MAML": {},

@@ -2,7 +2,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mamlkit.engine import cost, models
+from mamlkit import cost
+from mamlkit.engine import models
 
 
 def test_arithmetic_and_memory_follow_the_theory():
@@ -21,6 +22,8 @@ def test_arithmetic_and_memory_follow_the_theory():
         forward = result.flops["plain gradient"] / 3
         np.testing.assert_allclose(flops / forward, result.theory[method], rtol=0.12, err_msg=method)
     growth = {method: peak[-1] / peak[1] for method, peak in result.peak_bytes.items()}
-    assert growth["MAML"] > 4
+    assert growth["MAML"] > 3.5
+    maml = result.peak_bytes["MAML"]
+    np.testing.assert_allclose((maml[4] - maml[3]) / 4, (maml[3] - maml[2]) / 2, rtol=0.02)  # a line in K
     assert growth["MAML, checkpointed"] < 1.3
     assert growth["FOMAML"] < 1.2

@@ -1,0 +1,148 @@
+"""Two other ways to learn an initialisation, for comparison: Reptile and implicit MAML.
+
+Both are called like `meta_gradient` and can take its place in `meta_train` as its `algorithm`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import grad
+from torch.utils import _pytree as pytree
+
+from mamlkit._check import as_count, as_positive
+from mamlkit.engine.checks import Batch, LossFn, Pytree
+from mamlkit.engine.meta import InnerLoop, MetaGradient, as_tasks, fresh, mean_over_tasks, split, tasks_at_once
+
+
+def reptile(
+    loss_fn: LossFn,
+    params: Pytree,
+    *,
+    support: Batch,
+    query: Batch,
+    inner_lr: Pytree,
+    num_steps: int,
+    clip_norm: float | None = None,
+    task_axis: str = "vmap",
+    chunk_size: int | None = None,
+) -> MetaGradient:
+    r"""Return the direction :math:`\theta - \phi`, averaged over tasks, as the gradient; arguments as `meta_gradient`.
+
+    The query sets give the losses that are reported and nothing else: Reptile learns from the support sets alone.
+    With ``num_steps=1`` the direction is `inner_lr` times the gradient of joint training.
+
+    Notes
+    -----
+    Source: Nichol, Achiam and Schulman (2018), algorithm 1.
+
+    Examples
+    --------
+    >>> tasks = (torch.tensor([4.0, 8.0]),)
+    >>> loss = lambda theta, centre: 0.5 * (theta - centre) ** 2
+    >>> reptile(loss, torch.tensor(0.0), support=tasks, query=tasks, inner_lr=0.5, num_steps=2).gradient
+    tensor(-4.5000)
+    """
+
+    def piece(support: Batch, query: Batch) -> tuple[list[Tensor], Tensor]:
+        loop = InnerLoop(loss_fn, support, query, inner_lr, clip_norm=clip_norm, task_axis=task_axis)
+        with torch.no_grad():
+            phi = _adapted(loop, params, num_steps)
+            moved = pytree.tree_map(torch.sub, loop.start(params), phi)
+            return loop.mean(pytree.tree_leaves(moved)), loop.query_losses(phi)
+
+    gradients, losses = mean_over_tasks(piece, as_tasks(params, support, query), tasks_at_once(task_axis, chunk_size))
+    return MetaGradient(losses.mean(), split(params)[1](gradients), losses)
+
+
+def implicit(
+    loss_fn: LossFn,
+    params: Pytree,
+    *,
+    support: Batch,
+    query: Batch,
+    inner_lr: Pytree,
+    num_steps: int,
+    strength: float,
+    cg_steps: int = 10,
+    task_axis: str = "vmap",
+    chunk_size: int | None = None,
+) -> MetaGradient:
+    r"""Return the implicit meta-gradient; `strength` ties the inner loop to theta, the rest is as in `meta_gradient`.
+
+    The inner loop runs `num_steps` steps on :math:`L^S(\phi) + \frac\lambda2 \|\phi - \theta\|^2`. At its minimum the
+    meta-gradient is :math:`(I + H^S(\phi)/\lambda)^{-1} \nabla L^Q(\phi)`, whatever path led there; `cg_steps` steps of
+    conjugate gradients solve that with one Hessian-vector product each, and no inner step need be remembered.
+
+    Notes
+    -----
+    Source: Rajeswaran, Finn, Kakade and Levine (2019), equation (6) and algorithm 2.
+
+    Examples
+    --------
+    >>> tasks = (torch.tensor([4.0, 8.0]),)
+    >>> loss = lambda theta, centre: 0.5 * (theta - centre) ** 2
+    >>> implicit(loss, torch.tensor(0.0), support=tasks, query=tasks, inner_lr=0.5, num_steps=9, strength=1.0).gradient
+    tensor(-1.5000)
+    """
+    strength, cg_steps = as_positive("strength", strength), as_count("cg_steps", cg_steps, minimum=1)
+
+    def tied(phi: Pytree, *batch: Any) -> Tensor:
+        pairs = zip(pytree.tree_leaves(phi), pytree.tree_leaves(params), strict=True)
+        return loss_fn(phi, *batch) + strength / 2 * sum(((p - theta.detach()) ** 2).sum() for p, theta in pairs)
+
+    def piece(support: Batch, query: Batch) -> tuple[list[Tensor], Tensor]:
+        loop = InnerLoop(tied, support, query, inner_lr, task_axis=task_axis)
+        with torch.no_grad():
+            phi, rebuild = split(_adapted(loop, params, num_steps))
+        loop = InnerLoop(loss_fn, support, query, inner_lr, task_axis=task_axis)
+        phi = fresh(phi)
+        with torch.enable_grad():
+            losses = loop.query_losses(rebuild(phi))
+            target = grad(losses.sum(), phi, materialize_grads=True)
+            slope = grad(loop.support_losses(rebuild(phi)).sum(), phi, create_graph=True, materialize_grads=True)
+
+        def system(vector: list[Tensor]) -> list[Tensor]:
+            products = grad(slope, phi, vector, retain_graph=True, materialize_grads=True)
+            return [v + product / strength for v, product in zip(vector, products, strict=True)]
+
+        solution = _conjugate_gradients(system, list(target), loop, cg_steps)
+        return loop.mean(solution), losses.detach()
+
+    gradients, losses = mean_over_tasks(piece, as_tasks(params, support, query), tasks_at_once(task_axis, chunk_size))
+    return MetaGradient(losses.mean(), split(params)[1](gradients), losses)
+
+
+def _adapted(loop: InnerLoop, params: Pytree, num_steps: int) -> Pytree:
+    params = loop.start(params)
+    for _ in range(as_count("num_steps", num_steps)):
+        params = loop.step(params)
+    return params
+
+
+def _conjugate_gradients(system: Callable[..., Any], target: list[Tensor], loop: InnerLoop, steps: int) -> list[Tensor]:
+    """Solve ``system(x) = target`` for each task, from x = 0; a task that is solved stays where it is."""
+
+    @loop.each_task
+    def dot(u: list[Tensor], v: list[Tensor]) -> Tensor:
+        return torch.stack([(a * b).sum() for a, b in zip(u, v, strict=True)]).sum()
+
+    @loop.each_task
+    def along(u: list[Tensor], size: Tensor, v: list[Tensor]) -> list[Tensor]:
+        return [a + size * b for a, b in zip(u, v, strict=True)]
+
+    def ratio(top: Tensor, bottom: Tensor) -> Tensor:
+        return torch.where(bottom > 0, top / bottom.clamp(min=torch.finfo(bottom.dtype).tiny), 0.0)
+
+    x, residual, direction = [torch.zeros_like(t) for t in target], target, target
+    squared = dot(residual, residual)
+    for _ in range(steps):
+        image = system(direction)
+        size = ratio(squared, dot(direction, image))
+        x, residual = along(x, size, direction), along(residual, -size, image)
+        before, squared = squared, dot(residual, residual)
+        direction = along(residual, ratio(squared, before), direction)
+    return x
