@@ -266,8 +266,8 @@ def test_compiled_run_equals_the_eager_one(optimizer):
 def test_without_a_compiler_training_goes_on_with_one_line(tmp_path):
     code = textwrap.dedent("""
         from tests.engine.test_train import train
-        eager, fallen_back = (train(backend=backend) for backend in ("eager", "compile"))
-        assert (eager.losses == fallen_back.losses).all()
+        recorded, fallen_back = (train(backend=backend) for backend in ("capture", "compile"))
+        assert (recorded.losses == fallen_back.losses).all()
     """)
     environment = os.environ | {
         "PATH": "",
