@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SPLIT  := -n 2 --dist loadfile
 NBVAL  := -o addopts= --nbval-lax --nbval-cell-timeout=120 book solutions
-CODE   := $(shell find mamlkit _ext -name '*.py' -o -name '*.js' -o -name '*.css') _config.yml
+CODE   := $(shell find mamlkit _ext -name '*.py' -o -name '*.js' -o -name '*.css') _config.yml $(wildcard benchmarks/*.json)
 .DEFAULT_GOAL := help
 .PHONY: help env html book lab test quick browser notebooks lint format exercises grade bench picture links lock clean
 
