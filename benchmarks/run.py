@@ -54,9 +54,11 @@ def main(rounds: int = 12) -> None:
         (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
-def worker(peer: str, problem: str, dtype: str, threads: int = 1) -> subprocess.Popen[str]:
+def worker(
+    peer: str, problem: str, dtype: str, threads: int = 1, settings: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
     command = [sys.executable, str(HERE / "worker.py"), peer, problem, str(threads), dtype]
-    environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
+    environment = os.environ | {"PYTHONPATH": str(HERE.parent)} | (settings or {})
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 

@@ -1,58 +1,60 @@
-"""Measure one outer step of Conv-4 on one core and on two, and write ``scaling.json``: ``python scaling.py``.
+"""Measure one outer step of Conv-4 on one core and on two, turn by turn, and write ``scaling.json``.
 
-mamlkit splits the tasks over processes of one thread each; learn2learn gets the same number of threads.
+mamlkit splits the tasks over processes of one thread each; learn2learn gets the same number of threads. All of them
+sit ready and take single steps in turns, so that whatever else the machine does falls on all of them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-HERE = Path(__file__).parent
+from run import HERE, answer, worker
+
 CASES = [("mamlkit", 1, 1), ("mamlkit", 2, 1), ("learn2learn", 1, 1), ("learn2learn", 1, 2)]
 
 
-def main() -> None:
-    rows = []
-    for peer, processes, threads in CASES:
-        with tempfile.NamedTemporaryFile() as meeting:
-            command = [sys.executable, __file__, peer, str(threads), meeting.name + ".meet"]
-            environments = [
-                os.environ | {"RANK": str(r), "WORLD_SIZE": str(processes), "OMP_NUM_THREADS": str(threads)}
-                | {"PYTHONPATH": str(HERE.parent)}
-                for r in range(processes)
-            ]  # fmt: skip
-            running = [subprocess.Popen(command, env=e, stdout=subprocess.PIPE, text=True) for e in environments]
-            seconds = [float(process.communicate()[0]) for process in running]
-        rows.append({"library": peer, "processes": processes, "threads": threads, "seconds": max(seconds)})
-        print(rows[-1], flush=True)
+def main(rounds: int = 7) -> None:
+    times = measure(rounds)
+    rows = [
+        {"library": peer, "processes": processes, "threads": threads, "seconds": statistics.median(times[case])}
+        for case in CASES
+        for peer, processes, threads in [case]
+    ]
+    for row in rows:
+        print(row)
     (HERE / "scaling.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 
-def work(peer: str, threads: str, meeting: str) -> None:
-    import torch
-    import torch.distributed as dist
-    from peers import PEERS
-    from problems import PROBLEMS
+def measure(rounds: int) -> dict[tuple[str, int, int], list[float]]:
+    """Return each case's seconds a step; several processes are done when the slowest is."""
+    times = {case: [] for case in CASES}
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        teams = {case: [stack.enter_context(process) for process in team(folder, *case)] for case in CASES}
+        for _ in range(rounds):
+            for case, processes in teams.items():
+                for process in processes:
+                    process.stdin.write("1\n")
+                    process.stdin.flush()
+                times[case].append(max(answer(process)["times"][0] for process in processes))
+    return times
 
-    torch.set_num_threads(int(threads))
-    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    if world > 1:
-        dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=world)
-    step, _ = PEERS[peer](PROBLEMS["Conv-4, K = 5"], "float32")
-    times = []
-    for _ in range(6):
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    print(statistics.median(times[3:]))
+
+def team(folder: Path, peer: str, processes: int, threads: int) -> list:
+    """Start the processes of one case and wait until they are ready."""
+    several = {"WORLD_SIZE": str(processes), "MEETING": f"file://{folder / peer}"} if processes > 1 else {}
+    started = [
+        worker(peer, "Conv-4, K = 5", "float32", threads, several | {"RANK": str(rank)}) for rank in range(processes)
+    ]
+    for process in started:
+        answer(process)
+    return started
 
 
 if __name__ == "__main__":
-    work(*sys.argv[1:]) if sys.argv[1:] else main()
+    main(*map(int, sys.argv[1:]))

@@ -21,6 +21,9 @@ def main(peer: str, problem: str, threads: str) -> None:
         import torch
 
         torch.set_num_threads(int(threads))
+        if "WORLD_SIZE" in os.environ:
+            rank, size = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE"))
+            torch.distributed.init_process_group("gloo", os.environ["MEETING"], rank=rank, world_size=size)
 
     def say(**facts):
         print(json.dumps(facts), flush=True)

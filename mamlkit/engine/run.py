@@ -20,7 +20,7 @@ from mamlkit import __version__
 from mamlkit._check import as_count, as_positive
 from mamlkit.engine import parallel
 from mamlkit.engine.checks import LossFn, Pytree, as_learnable, as_tensors, check_params, count_tasks
-from mamlkit.engine.fast import Captured, break_even, compiling
+from mamlkit.engine.fast import Captured, break_even, compiling, keep_freed_memory
 from mamlkit.engine.meta import evaluate, mean_over_tasks, split, tasks_at_once
 
 
@@ -81,6 +81,8 @@ class Run:
         self.captured = Captured(self._gradients)
         self.work = self._gradients if self.backend == "eager" else self.captured
         self.settled = self.backend in ("capture", "eager")
+        if self.size:
+            keep_freed_memory()
         paths = [pytree.keystr(p) for p, leaf in pytree.tree_flatten_with_path(theta)[0] if isinstance(leaf, Tensor)]
         self.names = [("params" if path.startswith("[0]") else "inner_lr") + path[3:] for path in paths]
 
@@ -106,11 +108,7 @@ class Run:
 
     def step(self, sample_tasks: Callable[[np.random.Generator], Any]) -> None:
         """Draw tasks and take one outer step, or raise `Diverged` and stay as it was."""
-        drawn = sample_tasks(self.rng)
-        if not (hasattr(drawn, "support") and hasattr(drawn, "query")):
-            kind = type(drawn).__name__
-            raise TypeError(f"sample_tasks must return an object with fields support and query, got {kind}")
-        tasks = as_tensors("support", drawn.support, self.like), as_tensors("query", drawn.query, self.like)
+        tasks = self.tasks("sample_tasks must return", sample_tasks(self.rng))
         leaves, self.task_spec = pytree.tree_flatten(tasks)
         if self.whole:
             *after, losses, norm = self.whole(*self.state, *leaves)
@@ -119,7 +117,7 @@ class Run:
             norm = torch.stack(torch._foreach_norm(gradients)).norm()
         loss = float(losses.mean())
         if not (math.isfinite(loss) and float(norm) ** 2 <= torch.finfo(self.like.dtype).max):
-            raise Diverged(self.explain(losses, *tasks), self.trained())
+            raise self.diverged(self.explain(losses, tasks))
         self.generators = None  # until the step is whole, there is nothing sound to save
         if self.whole:
             torch._foreach_copy_(self.state, after)
@@ -185,28 +183,34 @@ class Run:
             _apply(twin, tensors, gradients)
         return [*(new.to(old.dtype) for new, old in zip(_state(twin, tensors), state, strict=True)), losses, norm]
 
-    def review(self, tasks: Any, patience: int | None) -> dict[str, str]:
+    def tasks(self, must: str, given: Any) -> tuple[Any, Any]:
+        """Return support and query of `given` as tensors."""
+        if not (hasattr(given, "support") and hasattr(given, "query")):
+            raise TypeError(f"{must} an object with fields support and query, got {type(given).__name__}")
+        return as_tensors("support", given.support, self.like), as_tensors("query", given.query, self.like)
+
+    def review(self, validation_tasks: Any, patience: int | None) -> dict[str, str]:
         """Judge by validation tasks, look for parameters that no longer move, and return what the bar shows."""
         for name, tensor in zip(self.names, self.tensors, strict=True):
-            state = self.optimizer.state[tensor].values()
-            if not all(bool(entry.isfinite().all()) for entry in state if isinstance(entry, Tensor)):
-                raise Diverged(
-                    f"iteration {len(self.losses)}: the optimizer's state for {name} is not finite, so it has silently "
-                    "stopped moving: earlier gradients were too large; lower inner_lr or set clip_norm",
-                    self.trained(),
+            if not all(
+                bool(torch.as_tensor(entry).isfinite().all()) for entry in self.optimizer.state[tensor].values()
+            ):
+                raise self.diverged(
+                    f"the optimizer's state for {name} is not finite, so it has silently stopped moving: earlier "
+                    "gradients were too large; lower inner_lr or set clip_norm"
                 )
         shown = {"loss": f"{self.losses[-1]:.4g}"}
-        if tasks is None:
+        if validation_tasks is None:
             return shown
-        losses = self.evaluate(tasks.support, tasks.query)[-1]
-        loss = float(losses.mean())
+        tasks = self.tasks("validation_tasks must be", validation_tasks)
+        losses = self.evaluate(*tasks)[-1]
+        loss, values = float(losses.mean()), [value for _, value in self.validation]
         if not math.isfinite(loss):
-            raise Diverged(self.explain(losses, tasks.support, tasks.query, "validation "), self.trained())
-        if loss < min((value for _, value in self.validation), default=math.inf):
+            raise self.diverged(self.explain(losses, tasks, "validation "))
+        if loss < min(values, default=math.inf):
             self.best = [tensor.clone() for tensor in self.tensors]
         self.validation.append((len(self.losses), loss))
-        values = [value for _, value in self.validation]
-        self.stopped |= patience is not None and len(values) - 1 - int(np.argmin(values)) >= patience
+        self.stopped |= patience is not None and len(values) - int(np.argmin([*values, loss])) >= patience
         return shown | {"validation": f"{loss:.4g}"}
 
     def evaluate(self, support: Any, query: Any) -> Tensor:
@@ -217,32 +221,35 @@ class Run:
         inner_lr = learned if self.learn else self.inner_lr
         return evaluate(self.loss_fn, params, support=support, query=query, inner_lr=inner_lr, **options)
 
-    def explain(self, losses: Tensor, support: Any, query: Any, which: str = "") -> str:
+    def diverged(self, reason: str) -> Diverged:
+        """Return the error to raise, with what is learned so far."""
+        return Diverged(f"iteration {len(self.losses)}: {reason}", self.trained())
+
+    def explain(self, losses: Tensor, tasks: tuple[Any, Any], which: str = "") -> str:
         """Say which task, which inner step and what likely cause made a loss or the gradient not finite."""
-        start, broken = f"iteration {len(self.losses)}: ", (~losses.isfinite()).nonzero().flatten().tolist()
+        broken = (~losses.isfinite()).nonzero().flatten().tolist()
         if not broken:
-            sizes = [float(gradient.abs().max()) for gradient in self.gradients((support, query))[0]]
+            sizes = [float(gradient.abs().max()) for gradient in self.gradients(tasks)[0]]
             worst = int(np.argmax(np.nan_to_num(sizes, nan=np.inf)))
             return (
-                f"{start}the losses are finite, but the gradient in {self.names[worst]} reaches {sizes[worst]:.3g}, "
-                "too large for an optimizer to square: the inner loop is near divergence (lower inner_lr or set "
-                "clip_norm), or loss_fn has a point without a derivative, such as a root at 0"
+                f"the losses are finite, but the gradient in {self.names[worst]} reaches {sizes[worst]:.3g}, too large "
+                "for an optimizer to square: the inner loop is near divergence (lower inner_lr or set clip_norm), or "
+                "loss_fn has a point without a derivative, such as a root at 0"
             )
-        start += f"the outer loss of {which}task {broken[0]} is {float(losses[broken[0]])}; "
-        sets = {"support": as_tensors("support", support, self.like), "query": as_tensors("query", query, self.like)}
-        for name, batch in sets.items():
-            sets[name] = pytree.tree_map(lambda leaf: leaf[broken[0]][None], batch)
-            if not all(bool(leaf.isfinite().all()) for leaf in pytree.tree_leaves(sets[name])):
-                return f"{start}its {name} set holds a number that is not finite"
-        curve = self.evaluate(sets["support"], sets["support"])[:, 0].tolist()
+        start = f"the outer loss of {which}task {broken[0]} is {float(losses[broken[0]])}; its"
+        sets = pytree.tree_map(lambda leaf: leaf[broken[0]][None], tasks)
+        for name, batch in zip(("support", "query"), sets, strict=True):
+            if not all(bool(leaf.isfinite().all()) for leaf in pytree.tree_leaves(batch)):
+                return f"{start} {name} set holds a number that is not finite"
+        curve = self.evaluate(sets[0], sets[0])[:, 0].tolist()
         shown = ", ".join(f"{value:.3g}" for value in curve)
         if not math.isfinite(curve[0]):
-            return f"{start}its support loss at the initialisation is {curve[0]:.3g}: check loss_fn, or lower outer_lr"
+            return f"{start} support loss at the initialisation is {curve[0]}: check loss_fn, or lower outer_lr"
         if math.isfinite(curve[-1]) and curve[-1] <= 10 * curve[0]:
-            return f"{start}its support loss is sound ({shown}): check loss_fn on its query set"
+            return f"{start} support loss is sound ({shown}): check loss_fn on its query set"
         step = next((k for k, value in enumerate(curve) if not math.isfinite(value)), len(curve) - 1)
         return (
-            f"{start}its support loss goes {shown} and the inner loop diverges by step {step}: lower inner_lr "
+            f"{start} support loss goes {shown} and the inner loop diverges by step {step}: lower inner_lr "
             f"(now {self.inner_lr}) or set clip_norm"
         )
 

@@ -50,7 +50,7 @@ def reptile(
     def piece(support: Batch, query: Batch) -> tuple[list[Tensor], Tensor]:
         loop = InnerLoop(loss_fn, support, query, inner_lr, clip_norm=clip_norm, task_axis=task_axis)
         with torch.no_grad():
-            phi = _adapted(loop, params, num_steps)
+            phi = loop.adapted(params, num_steps)
             moved = pytree.tree_map(torch.sub, loop.start(params), phi)
             return loop.mean(pytree.tree_leaves(moved)), loop.query_losses(phi)
 
@@ -97,7 +97,7 @@ def implicit(
     def piece(support: Batch, query: Batch) -> tuple[list[Tensor], Tensor]:
         loop = InnerLoop(tied, support, query, inner_lr, task_axis=task_axis)
         with torch.no_grad():
-            phi, rebuild = split(_adapted(loop, params, num_steps))
+            phi, rebuild = split(loop.adapted(params, num_steps))
         loop = InnerLoop(loss_fn, support, query, inner_lr, task_axis=task_axis)
         phi = fresh(phi)
         with torch.enable_grad():
@@ -114,13 +114,6 @@ def implicit(
 
     gradients, losses = mean_over_tasks(piece, as_tasks(params, support, query), tasks_at_once(task_axis, chunk_size))
     return MetaGradient(losses.mean(), split(params)[1](gradients), losses)
-
-
-def _adapted(loop: InnerLoop, params: Pytree, num_steps: int) -> Pytree:
-    params = loop.start(params)
-    for _ in range(as_count("num_steps", num_steps)):
-        params = loop.step(params)
-    return params
 
 
 def _conjugate_gradients(system: Callable[..., Any], target: list[Tensor], loop: InnerLoop, steps: int) -> list[Tensor]:

@@ -5,20 +5,26 @@ import sys
 import types
 
 import pytest
+from torch.utils import _pytree as pytree
 
 from mamlkit.engine import meta
 
 from . import test_meta
 
-RECOMPUTE = ("recompute: bool = False", "recompute: bool = True")
+STEP = "params = step(params, learned)"
 MISTAKES = {  # what is replaced, by what
     "second order dropped": [("leaf if second_order and leaf.requires_grad else leaf.detach()", "leaf.detach()")],
-    "one factor for K steps": [RECOMPUTE, ("        if k:  #", "        if k == 1:  #")],
-    "factors at the wrong point": [RECOMPUTE, ("split((points[k - 1], learned))", "split((points[k], learned))")],
+    "one factor for K steps": [(STEP, f"{STEP} if _ == 0 else held(step(params, learned), params)")],
+    "factors at the wrong point": [(STEP, "params = held(moved := step(params), step(held(moved, params)))")],
     "query loss on the support set": [("self.losses(params, *self.query)", "self.losses(params, *self.support)")],
     "adapted on the query set": [("self.losses(params, *self.support)", "self.losses(params, *self.query)")],
     "sign of the step": [("torch.sub(leaf, gradient, alpha=rate)", "torch.add(leaf, gradient, alpha=rate)")],
 }
+
+
+def held(values, slopes):
+    """Return `values` that are differentiated as `slopes` are."""
+    return pytree.tree_map(lambda value, slope: slope + (value - slope).detach(), values, slopes)
 
 
 def mutated(replacements):
@@ -27,6 +33,7 @@ def mutated(replacements):
         assert source.count(old) == 1, f"{old!r} is no longer in the engine: bring the mutation up to date"
         source = source.replace(old, new)
     module = sys.modules["mutated"] = types.ModuleType("mutated")  # dataclasses look their module up
+    module.held = held
     exec(compile(source, "mutated", "exec"), module.__dict__)
     return module
 

@@ -30,6 +30,20 @@ def test_ways_of_computing_agree(options, extra):
     assert distance(other.task_losses, one.task_losses) < 1e-12
 
 
+@pytest.mark.parametrize("task_axis", ["vmap", "loop"])
+def test_recomputing_draws_the_same_random_numbers(task_axis):
+    """Dropout falls on the same units on the way back, so the gradient is that of the run that was seen."""
+    weights, x = torch.ones(4, 3, dtype=torch.float64), torch.ones(2, 9, 4, dtype=torch.float64)
+    options = {"support": (x,), "query": (x,), "task_axis": task_axis} | INNER
+
+    def found(recompute):
+        torch.manual_seed(0)
+        loss = lambda p, x: (torch.dropout(x @ p, 0.5, train=True) ** 2).mean()  # noqa: E731
+        return meta_gradient(loss, weights, recompute=recompute, **options).gradient
+
+    assert torch.equal(found(recompute=True), found(recompute=False))
+
+
 @pytest.mark.parametrize("name", ["number", "per tensor", "per element", "ANIL"])
 def test_gradient_in_params_and_inner_rate(name):
     rates = {
