@@ -65,6 +65,7 @@ bench:  ## mamlkit beside its peers, side by side on this machine; an environmen
 	PYTHON=$(PYTHON) sh benchmarks/setup.sh
 	.venv-bench/bin/python benchmarks/run.py
 	.venv-bench/bin/python benchmarks/scaling.py
+	PYTHONPATH=. .venv-bench/bin/python benchmarks/operators.py
 
 picture: env  ## draw book/landscape.svg anew
 	$(BIN)/python -c 'from mamlkit.explorers.quadratic import quadratic_landscape as landscape; \

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mamlkit._check import Array, as_count
 from mamlkit.engine import meta_gradient
-from mamlkit.engine.checks import Batch, LossFn, Pytree
 
-METHODS: dict[str, dict[str, bool]] = {
+METHODS: dict[str, dict[str, Any]] = {
     "MAML": {},
     "MAML, checkpointed": {"recompute": True},
     "FOMAML": {"first_order": True},
@@ -27,62 +27,72 @@ THEORY = {"MAML": (9, 3), "MAML, checkpointed": (12, 3), "FOMAML": (3, 3), "plai
 
 
 class Cost(NamedTuple):
-    """Costs of each method by name, one entry for each of `num_steps`.
+    """Costs of each method by name, one entry for each problem.
 
     `seconds` is the shortest of a few runs, `flops` counts the operations in matrix products and convolutions,
     `peak_bytes` is the most memory that tensors made on the way held at once. `theory` is the number of forward
     passes that the arithmetic should equal: 9 K + 3 for MAML, 3 K + 3 for FOMAML, 3 for the plain gradient.
     """
 
-    num_steps: Array
     seconds: dict[str, Array]
     flops: dict[str, Array]
     peak_bytes: dict[str, Array]
     theory: dict[str, Array]
 
+    def relative(self) -> dict[str, Array]:
+        """Return the seconds in units of the plain gradient of the same problem."""
+        return {method: seconds / self.seconds["plain gradient"] for method, seconds in self.seconds.items()}
 
-def measure(
-    loss_fn: LossFn, params: Pytree, *, support: Batch, query: Batch, num_steps: Sequence[int], repeats: int = 3
-) -> Cost:
-    """Measure MAML, FOMAML and the plain gradient of the query loss on the same tasks (claim R4).
+
+def measure(problems: Iterable[Mapping[str, Any]], *, repeats: int = 3) -> Cost:
+    """Measure MAML, FOMAML and the plain gradient of the query loss on each problem (claim R4).
 
     Parameters
     ----------
-    loss_fn, params, support, query
-        As in `meta_gradient`.
-    num_steps : sequence of int
-        The numbers K of inner steps to measure at.
+    problems : iterable of mappings
+        Arguments of `meta_gradient` by name: `loss_fn`, `params`, `support`, `query`, `num_steps`, and `inner_lr`,
+        which is 0.001 where it is left out.
     repeats : int
-        How many timed runs; the shortest counts.
+        How many timed runs; the shortest counts. The methods take turns.
 
     Examples
     --------
     >>> w = torch.eye(50).expand(4, 50, 50)
-    >>> cost = measure(lambda p, x: ((x @ p) ** 2).mean(), w[0], support=(w,), query=(w,), num_steps=[1, 2])
-    >>> sorted(cost.seconds)
-    ['FOMAML', 'MAML', 'MAML, checkpointed', 'plain gradient']
+    >>> problem = {"loss_fn": lambda p, x: ((x @ p) ** 2).mean(), "params": w[0], "support": (w,), "query": (w,)}
+    >>> cost = measure(problem | {"num_steps": k} for k in (1, 2))
+    >>> cost.theory["MAML"], sorted(cost.seconds)
+    (array([12., 21.]), ['FOMAML', 'MAML', 'MAML, checkpointed', 'plain gradient'])
     """
-    steps = [as_count("num_steps", k) for k in num_steps]
-    rows = {"plain gradient": [_run(loss_fn, params, support, query, 0, repeats, {})] * len(steps)}
-    for name, options in METHODS.items():
-        rows[name] = [_run(loss_fn, params, support, query, k, repeats, options) for k in steps]
-    seconds, flops, peaks = ({name: np.array(row)[:, i] for name, row in rows.items()} for i in range(3))
-    theory = {name: np.array([slope * k + start for k in steps], float) for name, (slope, start) in THEORY.items()}
-    return Cost(np.array(steps, float), seconds, flops, peaks, theory)
+    rows = []
+    for problem in problems:
+        problem = {"inner_lr": 1e-3} | dict(problem)
+        calls = {name: partial(meta_gradient, **problem, **options) for name, options in METHODS.items()}
+        calls["plain gradient"] = partial(meta_gradient, **problem | {"num_steps": 0})
+        seconds = _time(calls, as_count("repeats", repeats, minimum=1))
+        num_steps = as_count("num_steps", problem["num_steps"])
+        rows.append(
+            {
+                name: (seconds[name], *_count(call), THEORY[name][0] * num_steps + THEORY[name][1])
+                for name, call in calls.items()
+            }
+        )
+    return Cost(*({name: np.array([row[name][i] for row in rows], float) for name in THEORY} for i in range(4)))
 
 
-def _run(loss_fn: LossFn, params: Pytree, support: Batch, query: Batch, k: int, repeats: int, options: Any) -> Any:
-    def call() -> object:
-        return meta_gradient(loss_fn, params, support=support, query=query, inner_lr=1e-3, num_steps=k, **options)
-
+def _count(call: Callable[[], object]) -> tuple[int, int]:
     with FlopCounterMode(display=False) as flops, PeakMemory() as memory:
         call()
-    times = []
-    for _ in range(as_count("repeats", repeats, minimum=1)):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times), flops.get_total_flops(), memory.peak
+    return flops.get_total_flops(), memory.peak
+
+
+def _time(calls: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(repeats):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - start)
+    return {name: min(taken) for name, taken in times.items()}
 
 
 class PeakMemory(TorchDispatchMode):

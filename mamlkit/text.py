@@ -92,15 +92,36 @@ ENGLISH: dict[str, str] = {
     "sinusoid.error_alt": "Mean squared error on the query sets of new tasks against the number of inner steps.",
     # cost
     "cost.num_steps": "inner steps K",
+    "cost.width": "units in each hidden layer",
+    "cost.num_tasks": "tasks in the batch",
     "cost.maml": "MAML",
+    "cost.task_b": "MAML, checkpointed",
     "cost.fomaml": "FOMAML",
     "cost.baseline": "plain gradient",
     "cost.flops": "arithmetic, in forward passes",
     "cost.seconds": "time, in plain gradients",
     "cost.memory": "peak memory in megabytes",
-    "cost.flops_alt": "Arithmetic against inner steps: points counted by the machine lie on the three lines of theory.",
-    "cost.seconds_alt": "Time against inner steps for MAML, FOMAML and a plain gradient; MAML's line is the steepest.",
-    "cost.memory_alt": "Peak memory against inner steps: MAML's grows in a line, FOMAML's soon stays level.",
+    "cost.flops_num_steps_alt": (
+        "Arithmetic against inner steps: points counted by the machine lie on the three lines of theory."
+    ),
+    "cost.seconds_num_steps_alt": (
+        "Time against inner steps for MAML, FOMAML and a plain gradient, as points beside the lines of theory; "
+        "MAML's line is the steepest."
+    ),
+    "cost.seconds_width_alt": (
+        "Time against the width of the network, in plain gradients: the lines of theory are level, MAML's the highest, "
+        "and the measured points of wide networks lie near them."
+    ),
+    "cost.seconds_num_tasks_alt": (
+        "Time against the number of tasks, in plain gradients: the lines of theory are level, MAML's the highest, "
+        "with the measured points beside them."
+    ),
+    "cost.memory_num_steps_alt": (
+        "Peak memory against inner steps: MAML's grows in a line, with checkpoints in a flatter one, and FOMAML's "
+        "soon stays level."
+    ),
+    "cost.memory_width_alt": "Peak memory against the width of the network, MAML's far above FOMAML's at every width.",
+    "cost.memory_num_tasks_alt": "Peak memory against the number of tasks: straight lines, MAML's the steepest.",
 }
 
 TABLES: dict[str, dict[str, str]] = {"en": ENGLISH}
