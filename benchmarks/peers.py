@@ -6,6 +6,7 @@ Each function gets a problem and returns ``step()``, which takes one outer step 
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 import types
@@ -57,35 +58,30 @@ def _torch_step(problem, dtype, wrap):
     return step, gradient
 
 
-def mamlkit(problem, dtype):
-
+def mamlkit_run(problem, dtype, backend):
+    """Return a training run of mamlkit and the tasks of its steps."""
     from mamlkit.engine import meta_gradient, models
     from mamlkit.engine.run import Run
     from mamlkit.engine.train import ADAM
 
     module, loss, data = torch_module(problem, dtype)
     params, loss_fn = models.from_module(module, loss)
-    tasks = types.SimpleNamespace(support=tuple(data[:2]), query=tuple(data[2:]))
-    options = {"num_steps": problem.num_steps, "task_axis": "vmap" if problem.network == "mlp" else "loop"}
-    backend = BACKEND if problem.network == "mlp" else "capture"  # what meta_train settles on by itself
+    small = problem.network == "mlp"
+    options = {"num_steps": problem.num_steps, "task_axis": "vmap" if small else "loop"}
+    backend = backend if small else "capture"  # what meta_train settles on by itself
     run = Run(loss_fn, params, problem.inner_lr, problem.outer_lr, 1, 0, False, meta_gradient, ADAM, backend, options)
+    return run, types.SimpleNamespace(support=tuple(data[:2]), query=tuple(data[2:]))
+
+
+def mamlkit(problem, dtype, backend="compile"):
+    run, tasks = mamlkit_run(problem, dtype, backend)
 
     def gradient():
-        result = meta_gradient(
-            loss_fn, params, support=tasks.support, query=tasks.query, inner_lr=problem.inner_lr, **options
-        )
-        return [result.gradient[name].numpy() for name, _ in module.named_parameters()]
+        params, sets = run.rebuild(run.tensors)[0], {"support": tasks.support, "query": tasks.query}
+        found = run.algorithm(run.loss_fn, params, **sets, inner_lr=run.inner_lr, **run.options).gradient
+        return [gradient.numpy() for gradient in found.values()]
 
     return lambda: run.step(lambda rng: tasks), gradient
-
-
-BACKEND = "compile"
-
-
-def mamlkit_without_compiler(problem, dtype):
-    global BACKEND
-    BACKEND = "capture"
-    return mamlkit(problem, dtype)
 
 
 def learn2learn(problem, dtype):
@@ -214,7 +210,7 @@ def jax(problem, dtype):
 
 PEERS = {
     "mamlkit": mamlkit,
-    "mamlkit, no compiler": mamlkit_without_compiler,
+    "mamlkit, no compiler": functools.partial(mamlkit, backend="capture"),
     "learn2learn": learn2learn,
     "higher": higher,
     "TorchOpt (functional, vmap)": torchopt,

@@ -67,8 +67,8 @@ class Captured:
         return best
 
 
-# Measured on two cores: what compiling a graph costs, and what it then saves in each run, in seconds.
-COMPILE_ONCE, COMPILE_PER_NODE, SAVED_PER_NODE = 12.0, 0.012, 3.5e-6
+# Seconds that compiling a graph costs, and saves in each run; measured on two cores by benchmarks/break_even.py.
+COMPILE_ONCE, COMPILE_PER_NODE, SAVED_PER_NODE = 12.5, 0.0085, 4.1e-6
 
 
 def break_even(num_nodes: int) -> float:
@@ -77,7 +77,7 @@ def break_even(num_nodes: int) -> float:
     Examples
     --------
     >>> round(break_even(300))
-    14857
+    12236
     """
     if num_nodes == 0:
         return math.inf
