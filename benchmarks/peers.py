@@ -60,7 +60,8 @@ def _torch_step(problem, dtype, wrap):
 
 def mamlkit_run(problem, dtype, backend):
     """Return a training run of mamlkit and the tasks of its steps."""
-    from mamlkit.engine import meta_gradient, models
+    from mamlkit import models
+    from mamlkit.engine import meta_gradient
     from mamlkit.engine.run import Run
     from mamlkit.engine.train import ADAM
 

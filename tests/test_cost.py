@@ -2,8 +2,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mamlkit import cost
-from mamlkit.engine import models
+from mamlkit import cost, models
 
 
 def test_arithmetic_and_memory_follow_the_theory():

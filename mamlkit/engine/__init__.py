@@ -3,8 +3,8 @@
 Examples
 --------
 >>> import torch
->>> from mamlkit import engine
->>> params, net = engine.models.mlp([1, 40, 40, 1], torch.Generator().manual_seed(0))
+>>> from mamlkit import engine, models
+>>> params, net = models.mlp([1, 40, 40, 1], torch.Generator().manual_seed(0))
 >>> def loss_fn(params, x, y):
 ...     return ((net(params, x) - y) ** 2).mean()
 >>> phi = engine.adapt(loss_fn, params, (torch.zeros(10, 1), torch.ones(10, 1)), inner_lr=0.01, num_steps=5)
@@ -12,11 +12,9 @@ Examples
 torch.Size([1])
 """
 
-from mamlkit.engine import models
 from mamlkit.engine.meta import MetaGradient, adapt, evaluate, meta_gradient
 from mamlkit.engine.run import Diverged, MetaTrained
 from mamlkit.engine.train import meta_train
-from mamlkit.engine.variants import implicit, reptile
 
 __all__ = [
     "Diverged",
@@ -24,9 +22,6 @@ __all__ = [
     "MetaTrained",
     "adapt",
     "evaluate",
-    "implicit",
     "meta_gradient",
     "meta_train",
-    "models",
-    "reptile",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -71,14 +72,8 @@ def as_learnable(inner_lr: Pytree, params: Pytree) -> Pytree:
     """Return `inner_lr` with its numbers as tensors like `params`, all but plain zeros."""
     as_rates(inner_lr, params)
     like = check_params(params)
-    return pytree.tree_map(
-        lambda rate: (
-            torch.as_tensor(rate, dtype=like.dtype, device=like.device).clone()
-            if isinstance(rate, Tensor) or rate
-            else rate
-        ),
-        inner_lr,
-    )
+    convert = partial(torch.as_tensor, dtype=like.dtype, device=like.device)
+    return pytree.tree_map(lambda rate: convert(rate).clone() if isinstance(rate, Tensor) or rate else rate, inner_lr)
 
 
 def as_step_weights(step_weights: Sequence[float] | None, num_steps: int) -> list[float]:

@@ -53,7 +53,9 @@ class Captured:
 
     def _build(self, tensors: tuple[Tensor, ...]) -> Function:
         best, expected, self.level = self.function, self.function(*tensors), 0
-        steps = {"recorded": _record} | ({"compiled": _compile} if self.compiled else {"in-place": _in_place})
+        # In place, a result takes the memory of an argument that nothing needs any more.
+        in_place = {"in-place": lambda graph, tensors: reinplace(copy.deepcopy(graph), *tensors)}
+        steps = {"recorded": _record} | ({"compiled": _compile} if self.compiled else in_place)
         for name, improve in steps.items():
             try:
                 better = improve(best, tensors)
@@ -63,7 +65,7 @@ class Captured:
                 log.warning("going on without a %s step: %s", name, reason)
                 break
             best, self.level = better, self.level + (name != "in-place")
-            self.num_nodes = len(better.graph.nodes) if isinstance(better, torch.fx.GraphModule) else self.num_nodes
+            self.num_nodes = self.num_nodes or len(better.graph.nodes)  # of the recorded graph, which comes first
         return best
 
 
@@ -113,13 +115,9 @@ def _pooled(images: Tensor, *arguments: Any) -> Any:
     return tuple(found.contiguous() for found in aten.max_pool2d_with_indices.default(images, *arguments))
 
 
-def _in_place(graph: Any, tensors: tuple[Tensor, ...]) -> Any:
-    """Let a result take the memory of an argument that nothing needs any more."""
-    return reinplace(copy.deepcopy(graph), *tensors)
-
-
 def _compile(graph: Any, tensors: tuple[Tensor, ...]) -> Any:
-    log.info("compiling %d operators; the result is kept for the next run", len(graph.graph.nodes))
+    seconds = COMPILE_ONCE + COMPILE_PER_NODE * len(graph.graph.nodes)
+    log.warning("compiling, some %.0f seconds; the result is kept, and the next such run starts at once", seconds)
     # Shapes are the key to the program and `as_tensors` sees to the strides, so they need no second check.
     options = {"size_asserts": False, "alignment_asserts": False, "cpp_wrapper": True}
     return torch._inductor.compile(graph, list(tensors), options=options)

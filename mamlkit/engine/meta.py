@@ -259,9 +259,8 @@ class InnerLoop:
 
     def start(self, params: Pytree) -> Pytree:
         """Return the initialisation, once for each task."""
-        if not self.num_tasks:
-            return params
-        return pytree.tree_map(lambda leaf: leaf.expand(self.num_tasks, *leaf.shape), params)
+        n = self.num_tasks
+        return pytree.tree_map(lambda leaf: leaf.expand(n, *leaf.shape), params) if n else params
 
     def support_losses(self, params: Pytree) -> Tensor:
         """Return the support loss of each task at its own `params`, (num_tasks,)."""
@@ -270,10 +269,6 @@ class InnerLoop:
     def query_losses(self, params: Pytree) -> Tensor:
         """Return the query loss of each task at its own `params`, (num_tasks,)."""
         return self.losses(params, *self.query).reshape(-1)
-
-    def mean(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Average `tensors` over the tasks."""
-        return [tensor.mean(0) for tensor in tensors] if self.num_tasks else list(tensors)
 
     def path(
         self, params: Pytree, learned: Pytree = None, *, num_steps: int, recompute: bool = False
@@ -307,8 +302,9 @@ class InnerLoop:
             if not total.requires_grad:
                 raise ValueError("loss_fn must depend on params; detach, item or no_grad in it cuts them off")
             found = grad(total, [points[index] for index in moving], create_graph=second_order, materialize_grads=True)
-        for index, gradient in zip(moving, self.clip(found), strict=True):
-            leaves[index] = _move(leaves[index], rates[index], gradient)
+        for index, slope in zip(moving, self.clip(found), strict=True):
+            leaf, rate = leaves[index], rates[index]
+            leaves[index] = leaf - rate * slope if isinstance(rate, Tensor) else torch.sub(leaf, slope, alpha=rate)
         return pytree.tree_unflatten(leaves, spec)
 
     def clip(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -323,10 +319,6 @@ class InnerLoop:
             return [factor * gradient for gradient in gradients]
 
         return self.each_task(scale)(list(gradients))
-
-
-def _move(leaf: Tensor, rate: float | Tensor, gradient: Tensor) -> Tensor:
-    return leaf - rate * gradient if isinstance(rate, Tensor) else torch.sub(leaf, gradient, alpha=rate)
 
 
 def _channels_last(leaf: Tensor) -> Tensor:
@@ -376,11 +368,8 @@ def tasks_at_once(task_axis: str, chunk_size: int | None) -> int | None:
 
 def chunks(tasks: tuple[Any, Any], size: int | None) -> Iterator[tuple[Any, Any]]:
     """Yield support and query of `size` tasks at a time."""
-    num_tasks = count_tasks(*tasks)
-    if size is None or size >= num_tasks:
-        yield tasks
-        return
-    for first in range(0, num_tasks, size):
+    size = size or count_tasks(*tasks)
+    for first in range(0, count_tasks(*tasks), size):
         yield pytree.tree_map(lambda leaf, first=first: leaf[first : first + size], tasks)
 
 
@@ -389,8 +378,7 @@ def mean_over_tasks(piece: Callable[..., Any], tasks: tuple[Any, Any], size: int
     num_tasks = count_tasks(*tasks)
     if size is None or size >= num_tasks:
         return piece(*tasks)
-    total: list[Tensor] = []
-    losses = []
+    total, losses = list[Tensor](), list[Tensor]()
     for chunk in chunks(tasks, size):
         gradients, loss = piece(*chunk)
         shares = [len(loss) / num_tasks * gradient for gradient in gradients]

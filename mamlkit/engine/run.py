@@ -101,8 +101,7 @@ class Run:
 
     def trained(self) -> MetaTrained:
         """Return a copy of what is learned so far."""
-        best = self.best if self.validation else self.tensors
-        params, learned = self.rebuild([tensor.clone() for tensor in best])
+        params, learned = self.rebuild([t.clone() for t in (self.best if self.validation else self.tensors)])
         history = np.array(self.validation, dtype=float).reshape(-1, 2)
         return MetaTrained(params, learned if self.learn else self.inner_lr, np.array(self.losses), history)
 
@@ -215,8 +214,7 @@ class Run:
 
     def evaluate(self, support: Any, query: Any) -> Tensor:
         """Return the query losses after each inner step, as `mamlkit.engine.evaluate` does."""
-        known = ("num_steps", "clip_norm", "task_axis", "chunk_size")
-        options = {key: self.options[key] for key in known if key in self.options}
+        options = {k: v for k, v in self.options.items() if k in ("num_steps", "clip_norm", "task_axis", "chunk_size")}
         params, learned = self.rebuild(self.tensors)
         inner_lr = learned if self.learn else self.inner_lr
         return evaluate(self.loss_fn, params, support=support, query=query, inner_lr=inner_lr, **options)
@@ -227,8 +225,7 @@ class Run:
 
     def explain(self, losses: Tensor, tasks: tuple[Any, Any], which: str = "") -> str:
         """Say which task, which inner step and what likely cause made a loss or the gradient not finite."""
-        broken = (~losses.isfinite()).nonzero().flatten().tolist()
-        if not broken:
+        if losses.isfinite().all():
             sizes = [float(gradient.abs().max()) for gradient in self.gradients(tasks)[0]]
             worst = int(np.argmax(np.nan_to_num(sizes, nan=np.inf)))
             return (
@@ -236,8 +233,9 @@ class Run:
                 "for an optimizer to square: the inner loop is near divergence (lower inner_lr or set clip_norm), or "
                 "loss_fn has a point without a derivative, such as a root at 0"
             )
-        start = f"the outer loss of {which}task {broken[0]} is {float(losses[broken[0]])}; its"
-        sets = pytree.tree_map(lambda leaf: leaf[broken[0]][None], tasks)
+        task = int((~losses.isfinite()).int().argmax())
+        start = f"the outer loss of {which}task {task} is {float(losses[task])}; its"
+        sets = pytree.tree_map(lambda leaf: leaf[task : task + 1], tasks)
         for name, batch in zip(("support", "query"), sets, strict=True):
             if not all(bool(leaf.isfinite().all()) for leaf in pytree.tree_leaves(batch)):
                 return f"{start} {name} set holds a number that is not finite"

@@ -61,7 +61,7 @@ def meta_train(
     learn_inner_lr : bool
         Whether to learn `inner_lr` too (all of it but plain zeros).
     algorithm : callable
-        What gives the gradient: `meta_gradient`, or `reptile` or `implicit`, or your own with the same arguments.
+        What gives the gradient: `meta_gradient`, one of `mamlkit.variants`, or your own with the same arguments.
     optimizer : callable
         ``optimizer(tensors, lr=outer_lr)``, any class of `torch.optim`.
     validation_tasks : object with fields support and query, optional

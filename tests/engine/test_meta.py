@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from mamlkit import models
 from mamlkit.closed_form import quadratic
-from mamlkit.engine import adapt, meta_gradient, meta_train, models
+from mamlkit.engine import adapt, meta_gradient, meta_train
 
 from .oracles import central_differences, distance, quadratic_loss, random_quadratics
 

@@ -18,7 +18,7 @@ MISTAKES = {  # what is replaced, by what
     "factors at the wrong point": [(STEP, "params = held(moved := step(params), step(held(moved, params)))")],
     "query loss on the support set": [("self.losses(params, *self.query)", "self.losses(params, *self.support)")],
     "adapted on the query set": [("self.losses(params, *self.support)", "self.losses(params, *self.query)")],
-    "sign of the step": [("torch.sub(leaf, gradient, alpha=rate)", "torch.add(leaf, gradient, alpha=rate)")],
+    "sign of the step": [("torch.sub(leaf, slope, alpha=rate)", "torch.add(leaf, slope, alpha=rate)")],
 }
 
 

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, grad, vmap
 
-from mamlkit.engine import adapt, meta_gradient, models
+from mamlkit import models
+from mamlkit.engine import adapt, meta_gradient
 
 from .oracles import central_differences, distance
 from .test_meta import outer_loss

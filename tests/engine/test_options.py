@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mamlkit.engine import adapt, evaluate, meta_gradient, models
+from mamlkit import models
+from mamlkit.engine import adapt, evaluate, meta_gradient
 
 from .oracles import central_differences, distance
 from .test_meta import mlp_problem, outer_loss

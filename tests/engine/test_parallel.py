@@ -12,7 +12,8 @@ import torch.distributed as dist
 WORKER = """
 import os, sys, torch, torch.distributed as dist, torch.nn.functional as F
 from datetime import timedelta
-from mamlkit.engine import meta_train, models
+from mamlkit import models
+from mamlkit.engine import meta_train
 from mamlkit.tasks import sinusoid
 torch.set_num_threads(1)
 path, dies = sys.argv[1], sys.argv[2] == "dies"

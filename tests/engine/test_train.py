@@ -14,8 +14,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mamlkit import models
 from mamlkit.closed_form import quadratic
-from mamlkit.engine import Diverged, evaluate, meta_train, models
+from mamlkit.engine import Diverged, evaluate, meta_train
 from mamlkit.engine.fast import Captured, break_even
 from mamlkit.tasks import sinusoid
 
@@ -102,7 +103,8 @@ def test_an_interrupted_step_leaves_a_sound_checkpoint(tmp_path):
 
 KILLED = """
 import numpy as np, torch, torch.nn.functional as F
-from mamlkit.engine import meta_train, models
+from mamlkit import models
+from mamlkit.engine import meta_train
 from mamlkit.tasks import sinusoid
 torch.set_num_threads(1)
 params, net = models.mlp([1, 8, 1], torch.Generator().manual_seed(0))

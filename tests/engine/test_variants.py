@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from mamlkit.closed_form import quadratic
-from mamlkit.engine import implicit, meta_gradient, meta_train, reptile
+from mamlkit.engine import meta_gradient, meta_train
+from mamlkit.variants import implicit, reptile
 
 from .oracles import central_differences, distance, quadratic_loss, random_quadratics
 from .test_meta import mlp_problem

@@ -52,7 +52,7 @@ def reptile(
         with torch.no_grad():
             phi = loop.adapted(params, num_steps)
             moved = pytree.tree_map(torch.sub, loop.start(params), phi)
-            return loop.mean(pytree.tree_leaves(moved)), loop.query_losses(phi)
+            return _mean(pytree.tree_leaves(moved), loop), loop.query_losses(phi)
 
     gradients, losses = mean_over_tasks(piece, as_tasks(params, support, query), tasks_at_once(task_axis, chunk_size))
     return MetaGradient(losses.mean(), split(params)[1](gradients), losses)
@@ -110,10 +110,14 @@ def implicit(
             return [v + product / strength for v, product in zip(vector, products, strict=True)]
 
         solution = _conjugate_gradients(system, list(target), loop, cg_steps)
-        return loop.mean(solution), losses.detach()
+        return _mean(solution, loop), losses.detach()
 
     gradients, losses = mean_over_tasks(piece, as_tasks(params, support, query), tasks_at_once(task_axis, chunk_size))
     return MetaGradient(losses.mean(), split(params)[1](gradients), losses)
+
+
+def _mean(tensors: list[Tensor], loop: InnerLoop) -> list[Tensor]:
+    return [tensor.mean(0) for tensor in tensors] if loop.num_tasks else tensors
 
 
 def _conjugate_gradients(system: Callable[..., Any], target: list[Tensor], loop: InnerLoop, steps: int) -> list[Tensor]:
