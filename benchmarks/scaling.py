@@ -19,20 +19,17 @@ CASES = [("mamlkit", 1, 1), ("mamlkit", 2, 1), ("learn2learn", 1, 1), ("learn2le
 
 
 def main(rounds: int = 7) -> None:
-    times = measure(rounds)
-    rows = [
-        {"library": peer, "processes": processes, "threads": threads, "seconds": statistics.median(times[case])}
-        for case in CASES
-        for peer, processes, threads in [case]
-    ]
-    for row in rows:
-        print(row)
+    rows = []
+    for (peer, processes, threads), (seconds, megabytes) in measure(rounds).items():
+        row = {"library": peer, "processes": processes, "threads": threads}
+        rows.append(row | {"seconds": statistics.median(seconds), "megabytes_each": megabytes})
+        print(rows[-1])
     (HERE / "scaling.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 
-def measure(rounds: int) -> dict[tuple[str, int, int], list[float]]:
-    """Return each case's seconds a step; several processes are done when the slowest is."""
-    times = {case: [] for case in CASES}
+def measure(rounds: int) -> dict[tuple[str, int, int], tuple[list[float], float]]:
+    """Return each case's seconds a step and most memory; several processes are done when the slowest is."""
+    times, memory = {case: [] for case in CASES}, {}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         teams = {case: [stack.enter_context(process) for process in team(folder, *case)] for case in CASES}
@@ -41,8 +38,10 @@ def measure(rounds: int) -> dict[tuple[str, int, int], list[float]]:
                 for process in processes:
                     process.stdin.write("1\n")
                     process.stdin.flush()
-                times[case].append(max(answer(process)["times"][0] for process in processes))
-    return times
+                told = [answer(process) for process in processes]
+                times[case].append(max(each["times"][0] for each in told))
+                memory[case] = max(each["megabytes"] for each in told)
+    return {case: (times[case], memory[case]) for case in CASES}
 
 
 def team(folder: Path, peer: str, processes: int, threads: int) -> list:
