@@ -117,7 +117,7 @@ def _pooled(images: Tensor, *arguments: Any) -> Any:
 
 def _compile(graph: Any, tensors: tuple[Tensor, ...]) -> Any:
     seconds = COMPILE_ONCE + COMPILE_PER_NODE * len(graph.graph.nodes)
-    log.warning("compiling, some %.0f seconds; the result is kept, and the next such run starts at once", seconds)
+    log.warning("compiling, which takes some %.0f seconds the first time and is kept for the next", seconds)
     # Shapes are the key to the program and `as_tensors` sees to the strides, so they need no second check.
     options = {"size_asserts": False, "alignment_asserts": False, "cpp_wrapper": True}
     return torch._inductor.compile(graph, list(tensors), options=options)
