@@ -273,7 +273,7 @@ def test_captured_convolutions_equal_the_eager_ones(caplog):
         meta_train(loss, params, images, task_axis="loop", backend=backend, **options)
         for backend in ("eager", "capture")
     )
-    assert not caplog.messages  # nothing fell back
+    assert "mamlkit.engine" not in [record.name for record in caplog.records]  # nothing fell back
     np.testing.assert_allclose(captured.losses, eager.losses, rtol=1e-12)
 
 
