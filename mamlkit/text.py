@@ -95,7 +95,7 @@ ENGLISH: dict[str, str] = {
     "cost.width": "units in each hidden layer",
     "cost.num_tasks": "tasks in the batch",
     "cost.maml": "MAML",
-    "cost.task_b": "MAML, checkpointed",
+    "cost.task_b": "MAML, recomputed",
     "cost.fomaml": "FOMAML",
     "cost.baseline": "plain gradient",
     "cost.flops": "arithmetic, in forward passes",
@@ -117,7 +117,7 @@ ENGLISH: dict[str, str] = {
         "with the measured points beside them."
     ),
     "cost.memory_num_steps_alt": (
-        "Peak memory against inner steps: MAML's grows in a line, with checkpoints in a flatter one, and FOMAML's "
+        "Peak memory against inner steps: MAML's grows in a line, recomputed in a flatter one, and FOMAML's "
         "soon stays level."
     ),
     "cost.memory_width_alt": "Peak memory against the width of the network, MAML's far above FOMAML's at every width.",

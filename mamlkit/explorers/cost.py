@@ -11,7 +11,7 @@ from mamlkit._check import as_vector
 from mamlkit.scene import Axes, Mark, Scene
 from mamlkit.text import text
 
-METHODS = {"MAML": "maml", "MAML, checkpointed": "task_b", "FOMAML": "fomaml", "plain gradient": "baseline"}
+METHODS = {"MAML": "maml", "MAML, recomputed": "task_b", "FOMAML": "fomaml", "plain gradient": "baseline"}
 
 
 def cost_scene(
