@@ -65,8 +65,8 @@ def from_module(module: nn.Module, criterion: Callable[..., torch.Tensor]) -> tu
     """Turn a `torch.nn.Module` into parameters and a pure loss ``criterion(module(x), y)``.
 
     The module itself is never changed; write a result back with ``module.load_state_dict(params, strict=False)``.
-    Buffers are held fixed. Batch normalisation uses the statistics of its batch while ``module.training`` holds
-    (strategy P), its running statistics after ``module.eval()`` (strategy G), and never updates them (claim R13).
+    Buffers are held fixed. The mode that the module is in now counts: batch normalisation uses the statistics of its
+    batch in training mode (strategy P), the running ones in evaluation mode (strategy G), and updates none (claim R13).
 
     Raises
     ------
@@ -91,9 +91,10 @@ def from_module(module: nn.Module, criterion: Callable[..., torch.Tensor]) -> tu
         if layer.training and hasattr(layer, "running_mean"):  # they would be changed in place and never read
             layer.running_mean = layer.running_var = layer.num_batches_tracked = None  # type: ignore[assignment]
     params = {name: value.detach().clone() for name, value in module.named_parameters()}
-    buffers = dict(module.named_buffers())
+    held = dict(module.named_buffers())
 
     def loss_fn(params: Params, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        buffers = {name: buffer.clone() for name, buffer in held.items()}
         return criterion(functional_call(module, (params, buffers), (x,)), y)
 
     return params, loss_fn

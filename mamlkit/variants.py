@@ -14,7 +14,7 @@ from torch.autograd import grad
 from torch.utils import _pytree as pytree
 
 from mamlkit._check import as_count, as_positive
-from mamlkit.engine.checks import Batch, LossFn, Pytree
+from mamlkit.engine.checks import Batch, LossFn, Pytree, as_rates
 from mamlkit.engine.meta import InnerLoop, MetaGradient, as_tasks, fresh, mean_over_tasks, split, tasks_at_once
 
 
@@ -76,6 +76,8 @@ def implicit(
     The inner loop runs `num_steps` steps on :math:`L^S(\phi) + \frac\lambda2 \|\phi - \theta\|^2`. At its minimum the
     meta-gradient is :math:`(I + H^S(\phi)/\lambda)^{-1} \nabla L^Q(\phi)`, whatever path led there; `cg_steps` steps of
     conjugate gradients solve that with one Hessian-vector product each, and no inner step need be remembered.
+    The matrix must be positive definite: choose `strength` above the most negative curvature of the support loss.
+    Validation in `meta_train` adapts without the tie, as `evaluate` does.
 
     Notes
     -----
@@ -88,6 +90,8 @@ def implicit(
     >>> implicit(loss, torch.tensor(0.0), support=tasks, query=tasks, inner_lr=0.5, num_steps=9, strength=1.0).gradient
     tensor(-1.5000)
     """
+    if any(rate is None for rate in as_rates(inner_lr, params)):
+        raise ValueError(f"implicit needs an inner_lr above 0 for every tensor, got {inner_lr!r}")
     strength, cg_steps = as_positive("strength", strength), as_count("cg_steps", cg_steps, minimum=1)
 
     def tied(phi: Pytree, *batch: Any) -> Tensor:

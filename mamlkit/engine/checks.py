@@ -39,8 +39,8 @@ def as_tensors(name: str, batch: Batch, like: Tensor) -> tuple[Any, ...]:
         if isinstance(value, Tensor):
             return value.contiguous()
         if not isinstance(value, np.ndarray):
-            return value
-        value = np.asarray(value, order="C")
+            raise TypeError(f"{name} must hold tensors or NumPy arrays, got {value!r:.60}")
+        value = np.require(value, requirements=["C", "W"])
         return torch.as_tensor(value, dtype=like.dtype if value.dtype.kind == "f" else None, device=like.device)
 
     return tuple(pytree.tree_map(convert, value) for value in batch)
@@ -59,12 +59,17 @@ def count_tasks(support: Batch, query: Batch) -> int:
     return lengths[0].pop()
 
 
-def as_rates(inner_lr: Pytree, params: Pytree) -> list[Any]:
+def as_rates(inner_lr: Pytree, params: Pytree, task_axes: int = 0) -> list[Any]:
     """Spread `inner_lr` over the tensors of `params`; None marks a tensor that the inner loop leaves alone."""
     spec = pytree.tree_structure(params)
     rates = pytree._broadcast_to_and_flatten(inner_lr, spec)
     if rates is None:
         raise ValueError(f"inner_lr must be a number or a pytree like params, got {inner_lr!r} for {spec!r}")
+    for rate, leaf in zip(rates, pytree.tree_leaves(params), strict=True):
+        of = tuple(rate.shape) if isinstance(rate, Tensor) else ()
+        to = tuple(leaf.shape[task_axes:])
+        if len(of) > len(to) or any(n not in (1, m) for n, m in zip(of[::-1], to[::-1], strict=False)):
+            raise ValueError(f"inner_lr of shape {of} does not fit a parameter of shape {to}")
     return [rate if isinstance(rate, Tensor) else as_nonnegative("inner_lr", rate) or None for rate in rates]
 
 

@@ -46,26 +46,35 @@ class Captured:
 
     def __call__(self, *tensors: Tensor) -> list[Tensor]:
         """Return ``function(*tensors)``."""
-        shapes = tuple([tensor.shape for tensor in tensors])
-        if shapes not in self.programs:
-            self.programs[shapes] = self._build(tensors)
-        return self.programs[shapes](*tensors)
+        kinds = tuple([(tensor.shape, tensor.dtype) for tensor in tensors])
+        if kinds not in self.programs:
+            crowded = len(self.programs) >= (2 if self.compiled else 8)  # shapes that change all the time
+            self.programs[kinds] = self.function if crowded else self._build(tensors)
+        return self.programs[kinds](*tensors)
 
     def _build(self, tensors: tuple[Tensor, ...]) -> Function:
-        best, expected, self.level = self.function, self.function(*tensors), 0
+        generator = torch.get_rng_state()
+
+        def again(function: Function) -> list[Tensor]:
+            torch.set_rng_state(generator)
+            return function(*tensors)
+
+        best, expected, self.level = self.function, again(self.function), 0
         # In place, a result takes the memory of an argument that nothing needs any more.
         in_place = {"in-place": lambda graph, tensors: reinplace(copy.deepcopy(graph), *tensors)}
         steps = {"recorded": _record} | ({"compiled": _compile} if self.compiled else in_place)
         for name, improve in steps.items():
             try:
                 better = improve(best, tensors)
-                _check_same(better(*tensors), expected)
+                _check_same(again(better), expected)
             except Exception as error:
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-                log.warning("going on without a %s step: %s", name, reason)
+                level = logging.INFO if name == "in-place" else logging.WARNING
+                log.log(level, "going on without a %s step: %s", name, reason)
                 break
             best, self.level = better, self.level + (name != "in-place")
             self.num_nodes = self.num_nodes or len(better.graph.nodes)  # of the recorded graph, which comes first
+        torch.set_rng_state(generator)
         return best
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -72,8 +73,8 @@ def adapt(
         The support set, such as ``(x, y)``. NumPy arrays become tensors like the parameters.
     inner_lr : float, tensor or pytree
         Inner learning rate alpha: one number, or a pytree like `params` with a number or a tensor for each tensor
-        (a tensor of the same shape is Meta-SGD). A plain 0 leaves that tensor out of the inner loop and no gradient
-        is taken in it: ANIL is 0 everywhere but in the last layer.
+        (a tensor of the same shape is Meta-SGD; a smaller one must broadcast to it). A plain 0 leaves that tensor
+        out of the inner loop and no gradient is taken in it: ANIL is 0 everywhere but in the last layer.
     num_steps : int
         Number K of inner steps, zero or more.
     first_order : bool
@@ -181,7 +182,7 @@ def meta_gradient(
             theta = fresh(tensors)
             path = loop.path(*rebuild(theta), num_steps=num_steps, recompute=recompute)
             losses = [weight * loop.query_losses(phi) for weight, phi in zip(weights, path, strict=True) if weight]
-            total = torch.stack(losses).sum(0)
+            total = connected(torch.stack(losses).sum(0))
             return grad(total.mean(), theta, materialize_grads=True), total.detach()
 
     gradients, losses = mean_over_tasks(piece, as_tasks(params, support, query), tasks_at_once(task_axis, chunk_size))
@@ -249,7 +250,7 @@ class InnerLoop:
         self.num_tasks = count_tasks(self.support, self.query) if self.task_axis == "vmap" else None
         if self.task_axis == "loop":
             self.support = pytree.tree_map(lambda leaf: leaf[0], self.support)
-            self.query = pytree.tree_map(lambda leaf: _channels_last(leaf[0]), self.query)
+            self.query = pytree.tree_map(lambda leaf: leaf[0], self.query)
         self.limit = None if self.clip_norm is None else as_positive("clip_norm", self.clip_norm)
         self.losses = pure(self.each_task(scalar(self.loss_fn)))
 
@@ -259,8 +260,8 @@ class InnerLoop:
 
     def start(self, params: Pytree) -> Pytree:
         """Return the initialisation, once for each task."""
-        n = self.num_tasks
-        return pytree.tree_map(lambda leaf: leaf.expand(n, *leaf.shape), params) if n else params
+        axis = (self.num_tasks,) if self.num_tasks else ()  # even without: tied tensors are adapted apart
+        return pytree.tree_map(lambda leaf: leaf.expand((*axis, *leaf.shape)), params)
 
     def support_losses(self, params: Pytree) -> Tensor:
         """Return the support loss of each task at its own `params`, (num_tasks,)."""
@@ -268,6 +269,9 @@ class InnerLoop:
 
     def query_losses(self, params: Pytree) -> Tensor:
         """Return the query loss of each task at its own `params`, (num_tasks,)."""
+        if self.task_axis == "loop":
+            with suppress(RuntimeError):  # a loss that views its images needs the layout that it was given
+                return self.losses(params, *pytree.tree_map(_channels_last, self.query)).reshape(-1)
         return self.losses(params, *self.query).reshape(-1)
 
     def path(
@@ -288,7 +292,7 @@ class InnerLoop:
     def step(self, params: Pytree, learned: Pytree = None) -> Pytree:
         """Take one inner step, with `learned` inner learning rates where there are any (claim R1)."""
         leaves, spec = pytree.tree_flatten(params)
-        rates = as_rates(self.inner_lr if learned is None else learned, params)
+        rates = as_rates(self.inner_lr if learned is None else learned, params, int(self.num_tasks is not None))
         moving = [index for index, rate in enumerate(rates) if rate is not None]
         if not moving:
             return params
@@ -298,9 +302,7 @@ class InnerLoop:
             for leaf in leaves
         ]
         with torch.enable_grad():
-            total = self.support_losses(pytree.tree_unflatten(points, spec)).sum()
-            if not total.requires_grad:
-                raise ValueError("loss_fn must depend on params; detach, item or no_grad in it cuts them off")
+            total = connected(self.support_losses(pytree.tree_unflatten(points, spec))).sum()
             found = grad(total, [points[index] for index in moving], create_graph=second_order, materialize_grads=True)
         for index, slope in zip(moving, self.clip(found), strict=True):
             leaf, rate = leaves[index], rates[index]
@@ -314,8 +316,10 @@ class InnerLoop:
             return gradients
 
         def scale(gradients: Sequence[Tensor]) -> list[Tensor]:
-            squared = torch.stack([(gradient * gradient).sum() for gradient in gradients]).sum()
-            factor = limit / squared.clamp(min=limit**2).sqrt()  # clamped first: the root has no slope at zero
+            largest = torch.stack([gradient.detach().abs().amax() for gradient in gradients]).amax().clamp(min=limit)
+            squared = torch.stack([((gradient / largest) ** 2).sum() for gradient in gradients]).sum()
+            share = limit / largest
+            factor = share / squared.clamp(min=share**2).sqrt()  # clamped first: the root has no slope at zero
             return [factor * gradient for gradient in gradients]
 
         return self.each_task(scale)(list(gradients))
@@ -324,6 +328,13 @@ class InnerLoop:
 def _channels_last(leaf: Tensor) -> Tensor:
     """Lay images out for fast pooling and normalisation; second derivatives of these are faster without."""
     return leaf.to(memory_format=torch.channels_last) if leaf.ndim == 4 else leaf
+
+
+def connected(losses: Tensor) -> Tensor:
+    """Return `losses`, once they are seen to depend on the parameters."""
+    if not losses.requires_grad:
+        raise ValueError("loss_fn must depend on params; detach, item or no_grad in it cuts them off")
+    return losses
 
 
 def fresh(tensors: Sequence[Tensor]) -> list[Tensor]:

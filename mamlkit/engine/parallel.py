@@ -40,7 +40,8 @@ def gather(gradients: list[Tensor], losses: Tensor, num_tasks: int) -> tuple[lis
     parts = [*(gradient * (len(losses) / num_tasks) for gradient in gradients), everyone]
     message = torch.cat([part.reshape(-1) for part in parts])
     dist.all_reduce(message)
-    summed = [piece.view_as(part) for piece, part in zip(message.split([p.numel() for p in parts]), parts, strict=True)]
+    pieces = message.split([part.numel() for part in parts])
+    summed = [piece.view_as(part).to(part.dtype) for piece, part in zip(pieces, parts, strict=True)]
     return summed[:-1], summed[-1]
 
 

@@ -44,7 +44,7 @@ class Diverged(ArithmeticError):
         self.trained = trained
 
 
-HELD = ("tensors", "best", "losses", "validation", "stopped", "generators")
+HELD = ("tensors", "best", "losses", "validation", "stopped", "reviewed", "generators")
 
 
 @dataclass
@@ -67,6 +67,8 @@ class Run:
     stopped: bool = False
     generators: dict[str, Any] | None = None
     whole: Captured | None = None
+    task_spec: Any = None
+    reviewed: int = 0
 
     def __post_init__(self, params: Pytree) -> None:
         if self.backend not in ("auto", "compile", "capture", "eager"):
@@ -74,11 +76,13 @@ class Run:
         self.like, self.iterations = check_params(params), as_count("iterations", self.iterations)
         theta = (params, as_learnable(self.inner_lr, params) if self.learn else None)
         tensors, self.rebuild = split(theta)
-        self.tensors = self.best = [tensor.detach().clone() for tensor in tensors]
+        # A fused optimizer walks through memory, so parameters and gradients must lie there in one order.
+        self.tensors = self.best = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in tensors]
         self.optimizer = self.make_optimizer(self.tensors, lr=as_positive("outer_lr", self.outer_lr))
         self.rng = np.random.default_rng(as_count("seed", self.seed))
         self.size = tasks_at_once(self.options.get("task_axis", "vmap"), self.options.get("chunk_size"))
         self.captured = Captured(self._gradients)
+        self.name = getattr(self.algorithm, "__name__", type(self.algorithm).__name__)
         self.work = self._gradients if self.backend == "eager" else self.captured
         self.settled = self.backend in ("capture", "eager")
         if self.size:
@@ -90,12 +94,12 @@ class Run:
     def problem(self) -> dict[str, str]:
         """What a checkpoint must have in common with the run that goes on from it."""
         shapes = [(n, tuple(t.shape), str(t.dtype)) for n, t in zip(self.names, self.tensors, strict=True)]
-        rates = pytree.tree_map(lambda rate: tuple(rate.shape) if isinstance(rate, Tensor) else rate, self.inner_lr)
+        rates = pytree.tree_map(lambda rate: rate.tolist() if isinstance(rate, Tensor) else rate, self.inner_lr)
         return {
             "version of mamlkit": __version__,
             "set of parameters": str(shapes),
-            "inner loop": str((self.algorithm.__name__, rates, sorted(self.options.items()))),
-            "optimizer": f"{type(self.optimizer).__name__}, outer_lr {self.outer_lr}",
+            "inner loop": str((self.name, rates, sorted(self.options.items()))),
+            "optimizer": f"{type(self.optimizer).__name__} {sorted(self.optimizer.defaults.items())}",
             "seed": str(self.seed),
         }
 
@@ -108,7 +112,14 @@ class Run:
     def step(self, sample_tasks: Callable[[np.random.Generator], Any]) -> None:
         """Draw tasks and take one outer step, or raise `Diverged` and stay as it was."""
         tasks = self.tasks("sample_tasks must return", sample_tasks(self.rng))
-        leaves, self.task_spec = pytree.tree_flatten(tasks)
+        leaves, spec = pytree.tree_flatten(tasks)
+        if spec != self.task_spec:
+            self.task_spec, self.whole = spec, None
+            self.captured.programs.clear()
+        if self.losses and not self.settled:
+            self.settle(tasks, leaves)
+        if self.whole and self.settings != _settings(self.optimizer):
+            self.whole = None
         if self.whole:
             *after, losses, norm = self.whole(*self.state, *leaves)
         else:
@@ -124,8 +135,6 @@ class Run:
             _apply(self.optimizer, self.tensors, gradients)
         self.losses.append(loss)
         self.mark()
-        if not self.settled:
-            self.settle(count_tasks(*tasks), leaves)
 
     def gradients(self, tasks: tuple[Any, Any]) -> tuple[list[Tensor], Tensor]:
         """Return the mean gradient in each of `tensors` and the losses (num_tasks,)."""
@@ -146,22 +155,27 @@ class Run:
         support, query = pytree.tree_unflatten(tensors_and_tasks[len(self.tensors) :], self.task_spec)
         inner = {"inner_lr": learned, "learn_inner_lr": True} if self.learn else {"inner_lr": self.inner_lr}
         found = self.algorithm(self.loss_fn, params, support=support, query=query, **inner, **self.options)
-        return [*split((found.gradient, found.inner_lr_gradient))[0], found.task_losses]
+        return [*(g.contiguous() for g in split((found.gradient, found.inner_lr_gradient))[0]), found.task_losses]
 
-    def settle(self, num_tasks: int, leaves: list[Tensor]) -> None:
+    def settle(self, tasks: tuple[Any, Any], leaves: list[Tensor]) -> None:
         """Compile the whole step where that is asked for or repays itself: by the problem alone, not by the clock.
 
         The first step, taken as it is, has made the optimizer's state. A step in pieces is left recorded: the
-        arithmetic of convolutions, which is what a loop is for, gains too little.
+        arithmetic of convolutions, which is what a loop is for, gains too little. So is one whose optimizer is
+        not `_plain`.
         """
         self.settled = True
-        in_one_piece = not parallel.active() and (self.size is None or self.size >= num_tasks)
-        worth = self.backend == "compile" or self.iterations > break_even(self.captured.num_nodes)
-        if in_one_piece and worth:
-            self.state = _state(self.optimizer, self.tensors)
-            whole = Captured(self._outer_step, compiled=True)
-            whole(*self.state, *leaves)
-            self.whole = whole if whole.level == 2 else None
+        in_one_piece = not parallel.active() and (self.size is None or self.size >= count_tasks(*tasks))
+        if not (in_one_piece and _plain(self.optimizer, self.tensors)):
+            return
+        with torch.random.fork_rng():
+            if not self.captured.programs:  # just resumed
+                self.gradients(tasks)
+            if self.backend == "compile" or self.iterations > break_even(self.captured.num_nodes):
+                self.settings, self.state = _settings(self.optimizer), _state(self.optimizer, self.tensors)
+                whole = Captured(self._outer_step, compiled=True)
+                whole(*self.state, *leaves)
+                self.whole = whole if whole.level == 2 else None
 
     def _outer_step(self, *state_and_tasks: Tensor) -> list[Tensor]:
         """Take one step as a pure function of all that it changes and of the tasks."""
@@ -240,7 +254,7 @@ class Run:
             if not all(bool(leaf.isfinite().all()) for leaf in pytree.tree_leaves(batch)):
                 return f"{start} {name} set holds a number that is not finite"
         curve = self.evaluate(sets[0], sets[0])[:, 0].tolist()
-        shown = ", ".join(f"{value:.3g}" for value in curve)
+        shown = ", ".join([f"{value:.3g}" for value in curve[:8]] + ["..."] * (len(curve) > 8))
         if not math.isfinite(curve[0]):
             return f"{start} support loss at the initialisation is {curve[0]}: check loss_fn, or lower outer_lr"
         if math.isfinite(curve[-1]) and curve[-1] <= 10 * curve[0]:
@@ -248,7 +262,7 @@ class Run:
         step = next((k for k, value in enumerate(curve) if not math.isfinite(value)), len(curve) - 1)
         return (
             f"{start} support loss goes {shown} and the inner loop diverges by step {step}: lower inner_lr "
-            f"(now {self.inner_lr}) or set clip_norm"
+            f"(now {self.rebuild(self.tensors)[1] if self.learn else self.inner_lr}) or set clip_norm"
         )
 
     def mark(self) -> None:
@@ -294,6 +308,17 @@ def _apply(optimizer: torch.optim.Optimizer, tensors: list[Tensor], gradients: l
     for tensor, gradient in zip(tensors, gradients, strict=True):
         tensor.grad = gradient
     optimizer.step()
+
+
+def _plain(optimizer: torch.optim.Optimizer, tensors: list[Tensor]) -> bool:
+    """Say whether the optimizer is PyTorch's own and steps all tensors alike, with nothing hooked to it."""
+    own = type(optimizer).__module__.startswith("torch.optim")
+    alike = [[id(t) for t in group["params"]] for group in optimizer.param_groups] == [[id(t) for t in tensors]]
+    return own and alike and not (optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)
+
+
+def _settings(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    return [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
 
 
 def _state(optimizer: torch.optim.Optimizer, tensors: list[Tensor]) -> list[Tensor]:

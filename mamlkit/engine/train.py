@@ -63,7 +63,7 @@ def meta_train(
     algorithm : callable
         What gives the gradient: `meta_gradient`, one of `mamlkit.variants`, or your own with the same arguments.
     optimizer : callable
-        ``optimizer(tensors, lr=outer_lr)``, any class of `torch.optim`.
+        ``optimizer(tensors, lr=outer_lr)``, a class of `torch.optim` whose step needs no closure.
     validation_tasks : object with fields support and query, optional
         Tasks to judge by every `validate_every` iterations. The best parameters are returned, and training stops
         early once `patience` validations in a row have brought nothing better.
@@ -71,9 +71,12 @@ def meta_train(
         ``callback(iteration, trained)`` after each validation, or every `validate_every` iterations; true stops.
     checkpoint : path, optional
         A file written every `checkpoint_every` iterations and whenever training ends, also by an error. If it is
-        there at the start, training goes on from it, to the same bits as if it had never stopped.
+        there at the start, training goes on from it, to the same bits as if it had never stopped; where patience or
+        a callback has stopped it, it stays stopped.
     backend : {"auto", "compile", "capture", "eager"}
         How to run a step: compiled, as a recorded graph, or as it is; "auto" compiles where that repays itself.
+        What `loss_fn` and `algorithm` read from Python, such as a counter, stays in a graph as it was when recorded:
+        say "eager" there. A step in pieces (`task_axis="loop"`, `chunk_size`) is recorded and not compiled.
     progress : bool
         Whether to show a progress bar with losses and time left.
     **options
@@ -109,6 +112,7 @@ def meta_train(
     run = Run(
         loss_fn, params, inner_lr, outer_lr, iterations, seed, learn_inner_lr, algorithm, optimizer, backend, options
     )
+    patience = None if patience is None else as_count("patience", patience)
     every = as_count("validate_every", validate_every, minimum=1)
     save_every = as_count("checkpoint_every", checkpoint_every, minimum=1)
     path = None if checkpoint is None else Path(checkpoint)
@@ -119,13 +123,17 @@ def meta_train(
             run.load(path)
         bar.update(len(run.losses))
         try:
-            while len(run.losses) < iterations and not run.stopped:
+            while True:
+                done = len(run.losses)
+                if done % every == 0 and done > run.reviewed:  # first: an earlier run may have been cut short here
+                    bar.set_postfix(run.review(validation_tasks, patience))
+                    run.reviewed = done
+                    for callback in callbacks:
+                        run.stopped |= bool(callback(done, run.trained()))
+                if done >= iterations or run.stopped:
+                    break
                 run.step(sample_tasks)
                 bar.update()
-                if len(run.losses) % every == 0:
-                    bar.set_postfix(run.review(validation_tasks, patience))
-                    for callback in callbacks:
-                        run.stopped |= bool(callback(len(run.losses), run.trained()))
                 if path and len(run.losses) % save_every == 0:
                     run.save(path)
         finally:

@@ -156,3 +156,54 @@ def test_same_gradient_on_a_gpu():
     there = [[t.cuda() for t in s] for s in (SUPPORT, QUERY)]
     found = meta_gradient(LOSS, {k: v.cuda() for k, v in PARAMS.items()}, support=there[0], query=there[1], **INNER)
     assert distance({k: v.cpu() for k, v in found.gradient.items()}, gradient().gradient) < 1e-10
+
+
+def test_clipping_survives_gradients_whose_square_overflows():
+    phi = adapt(lambda p, y: 1e20 * (p - y).sum(), torch.zeros(2), (torch.zeros(2),), inner_lr=0.1, num_steps=1,
+                clip_norm=1.0)  # fmt: skip
+    torch.testing.assert_close(phi, torch.full((2,), -0.1 / 2**0.5))
+    for limit in (1e-23, 1e20):
+        phi = adapt(lambda p, y: 0 * (p - y).sum(), torch.zeros(2), (torch.zeros(2),), inner_lr=0.1, num_steps=1,
+                    clip_norm=limit)  # fmt: skip
+        assert torch.equal(phi, torch.zeros(2))
+
+
+@pytest.mark.parametrize("task_axis", ["vmap", "loop"])
+@pytest.mark.parametrize(("shape", "rate"), [((), (2,)), ((3,), (3, 1)), ((3,), (2,))])
+def test_an_inner_rate_of_another_shape_is_named(shape, rate, task_axis):
+    """Under vmap it would broadcast against the tasks."""
+    x = (torch.ones(3, *shape),)
+    with pytest.raises(ValueError, match=r"inner_lr of shape .* does not fit a parameter of shape"):
+        meta_gradient(lambda p, x: ((p - x) ** 2).sum(), torch.zeros(shape), support=x, query=x,
+                      inner_lr=torch.full(rate, 0.1), num_steps=1, task_axis=task_axis)  # fmt: skip
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_tensors_that_are_one_object_are_adapted_apart(requires_grad):
+    w = torch.tensor(1.0, requires_grad=requires_grad)
+    phi = adapt(lambda p, y: (2 * p["a"] + 3 * p["b"] - y) ** 2, {"a": w, "b": w}, (torch.tensor(1.0),),
+                inner_lr=0.1, num_steps=1)  # fmt: skip
+    np.testing.assert_allclose([phi["a"].item(), phi["b"].item()], [1 - 1.6, 1 - 2.4], rtol=1e-6)
+
+
+def test_buffers_that_a_module_changes_are_held_fixed():
+    class Counting(torch.nn.Linear):
+        def __init__(self):
+            super().__init__(1, 1)
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, x):
+            self.calls += 1
+            return super().forward(x) * self.calls
+
+    params, loss = models.from_module(Counting(), torch.nn.functional.mse_loss)
+    batch = torch.ones(4, 1), torch.ones(4, 1)
+    assert float(loss(params, *batch)) == float(loss(params, *batch))
+
+
+def test_tasks_that_are_no_tensors_and_losses_without_parameters_are_named():
+    with pytest.raises(TypeError, match=r"query must hold tensors or NumPy arrays, got 1\.0"):
+        meta_gradient(lambda p, x: p.sum(), torch.zeros(2), support=(torch.ones(1),), query=([1.0],), **INNER)
+    with pytest.raises(ValueError, match="loss_fn must depend on params"):
+        meta_gradient(lambda p, x: x.sum(), torch.zeros(2), support=(torch.ones(2),), query=(torch.ones(2),),
+                      inner_lr=0.1, num_steps=0)  # fmt: skip

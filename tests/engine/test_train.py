@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,8 +18,9 @@ import torch.nn.functional as F
 
 from mamlkit import models
 from mamlkit.closed_form import quadratic
-from mamlkit.engine import Diverged, evaluate, meta_train
+from mamlkit.engine import Diverged, evaluate, fast, meta_gradient, meta_train
 from mamlkit.engine.fast import Captured, break_even
+from mamlkit.engine.train import ADAM
 from mamlkit.tasks import sinusoid
 
 from .oracles import quadratic_loss, random_quadratics
@@ -162,6 +164,12 @@ def test_a_checkpoint_of_another_problem_is_refused(tmp_path):
         train(checkpoint=path, dtype=torch.float64)
     with pytest.raises(ValueError, match="another seed"):
         train(checkpoint=path, seed=8)
+    with pytest.raises(ValueError, match="another optimizer"):
+        train(checkpoint=path, optimizer=partial(ADAM, betas=(0.5, 0.9)))
+    path = tmp_path / "rates.pt"
+    train(checkpoint=path, inner_lr=torch.tensor(0.05))
+    with pytest.raises(ValueError, match="another inner loop"):
+        train(checkpoint=path, inner_lr=torch.tensor(0.5))
 
 
 def test_divergence_names_task_step_and_cause_and_keeps_the_last_good_state(tmp_path):
@@ -257,24 +265,49 @@ def test_captured_pieces_equal_the_whole(options):
 
 
 def images(rng):
-    """Two tasks of three images each, of 8 by 8 pixels."""
-    x, y = rng.normal(size=(2, 2, 3, 1, 8, 8)), rng.integers(0, 2, size=(2, 2, 3))
+    """Two tasks of three images each, of 8 by 8 pixels in three colours."""
+    x, y = rng.normal(size=(2, 2, 3, 3, 8, 8)), rng.integers(0, 2, size=(2, 2, 3))
     return SimpleNamespace(support=(x[0], y[0]), query=(x[1], y[1]))
+
+
+class Flat(torch.nn.Module):
+    def forward(self, x):
+        return x.view(len(x), -1)  # which needs the layout that the images came in
+
+
+def train_on_images(flat=torch.nn.Flatten, **options):
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU(), torch.nn.MaxPool2d(2)]
+    net = torch.nn.Sequential(*layers, flat(), torch.nn.Linear(36, 2)).double()
+    params, loss = models.from_module(net, F.cross_entropy)
+    common = {"inner_lr": 0.1, "num_steps": 2, "outer_lr": 1e-2, "iterations": 4, "seed": 0, "progress": False}
+    return meta_train(loss, params, images, **common | options)
 
 
 def test_captured_convolutions_equal_the_eager_ones(caplog):
     """Pooling is recorded with channels last, and rectifiers write in place."""
-    layers = [torch.nn.Conv2d(1, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU(), torch.nn.MaxPool2d(2)]
-    torch.manual_seed(0)
-    net = torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(36, 2)).double()
-    params, loss = models.from_module(net, F.cross_entropy)
-    options = {"inner_lr": 0.1, "num_steps": 2, "outer_lr": 1e-2, "iterations": 4, "seed": 0, "progress": False}
-    eager, captured = (
-        meta_train(loss, params, images, task_axis="loop", backend=backend, **options)
-        for backend in ("eager", "capture")
-    )
+    eager, captured = (train_on_images(task_axis="loop", backend=backend) for backend in ("eager", "capture"))
     assert "mamlkit.engine" not in [record.name for record in caplog.records]  # nothing fell back
     np.testing.assert_allclose(captured.losses, eager.losses, rtol=1e-12)
+
+
+@pytest.mark.parametrize("changes", [{"task_axis": "loop"}, {}, {"task_axis": "loop", "flat": Flat}])
+def test_the_fused_optimizer_steps_as_the_plain_one(changes):
+    """It walks through memory in order, so a gradient in another layout than its parameter would be mixed up."""
+    fused, plain = (train_on_images(optimizer=o, **changes) for o in (ADAM, torch.optim.Adam))
+    for name, value in plain.params.items():
+        torch.testing.assert_close(fused.params[name], value, rtol=0, atol=1e-9)
+
+
+def test_a_transposed_parameter_is_stepped_as_any_other():
+    weight = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(4, 3)
+    tasks = SimpleNamespace(support=(torch.ones(2, 5, 3).double(),), query=(torch.ones(2, 5, 3).double(),))
+    options = {"inner_lr": 0.1, "num_steps": 1, "outer_lr": 0.1, "iterations": 3, "seed": 0, "progress": False}
+    found = [
+        meta_train(lambda w, x: ((x @ w + w[0, 1]) ** 2).mean(), w, lambda _: tasks, **options).params
+        for w in (weight.T, weight.T.contiguous())
+    ]
+    torch.testing.assert_close(*found, rtol=1e-12, atol=0)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="an allocator of another kind")
@@ -294,7 +327,7 @@ def test_freed_memory_is_kept():
     """)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     first, later = map(int, run.stdout.split())
-    assert later < first / 10
+    assert later < 2 * first
 
 
 @pytest.mark.slow
@@ -322,6 +355,106 @@ def test_without_a_compiler_training_goes_on_with_one_line(tmp_path):
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=200)
     assert run.returncode == 0, run.stderr
     assert run.stderr.count("going on without a compiled step") == 1
+
+
+@pytest.fixture
+def compiler(monkeypatch):
+    """A compiler that gives back what it gets: the whole step is one graph, in no time."""
+    monkeypatch.setattr(fast, "_compile", lambda graph, tensors: graph)
+
+
+def groups(tensors, lr):
+    return torch.optim.Adam([{"params": tensors[:1], "lr": 10 * lr}, {"params": tensors[1:]}], lr=lr)
+
+
+class Slowing(torch.optim.SGD):
+    """Lowers its learning rate after each step, as a scheduler does."""
+
+    def step(self):
+        super().step()
+        self.param_groups[0]["lr"] *= 0.5
+
+
+def hooked(tensors, lr):
+    optimizer = torch.optim.SGD(tensors, lr=lr)
+    optimizer.register_step_post_hook(lambda o, *_: o.param_groups[0].update(lr=o.param_groups[0]["lr"] / 2))
+    return optimizer
+
+
+@pytest.mark.parametrize("optimizer", [ADAM, groups, Slowing, hooked])
+def test_a_compiled_step_does_all_that_its_optimizer_does(compiler, optimizer):
+    eager, compiled = (train(backend=b, dtype=torch.float64, optimizer=optimizer) for b in ("eager", "compile"))
+    np.testing.assert_allclose(compiled.losses, eager.losses, rtol=1e-11)
+
+
+@pytest.mark.parametrize("stop", [1, 2, 13])
+@pytest.mark.parametrize("loss", [None, lambda p, x, y: F.dropout(x * p["1.weight"] - y, 0.5).square().mean()])
+def test_compiled_and_random_runs_resume_to_the_same_bits(tmp_path, compiler, stop, loss):
+    for backend in ("compile", "capture"):
+        path = tmp_path / f"{backend}.pt"
+        train(iterations=stop, checkpoint=path, backend=backend, loss=loss)
+        resumed = train(checkpoint=path, backend=backend, loss=loss)
+        assert bits(resumed) == bits(train(backend=backend, loss=loss))
+
+
+def test_recording_draws_no_random_numbers(caplog):
+    loss = lambda p, x, y: F.dropout(x * p["1.weight"] - y, 0.5).square().mean()  # noqa: E731
+    eager, captured = (train(backend=b, loss=loss, dtype=torch.float64) for b in ("eager", "capture"))
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    np.testing.assert_allclose(captured.losses, eager.losses, rtol=1e-11)
+
+
+@pytest.mark.parametrize("change", ["order", "dtype"])
+def test_a_recorded_step_belongs_to_one_kind_of_tasks(change):
+    """From the fourth batch on, the same shapes hold other things."""
+
+    def sample(rng):
+        sample.count += 1
+        x = torch.as_tensor(rng.normal(size=(4, 5, 1)))
+        batch = {"x": x, "sign": (x > 0).double()}
+        if sample.count > 3:
+            batch = {"sign": batch["sign"], "x": x} if change == "order" else batch | {"sign": x > 0}
+        return SimpleNamespace(support=(batch,), query=(batch,))
+
+    def loss(params, batch):
+        guess = (batch["x"] @ params["1.weight"]).mean(-1, keepdim=True)
+        return torch.where(batch["sign"] > 0, guess - 1, guess).square().mean()
+
+    found = []
+    for backend in ("eager", "capture"):
+        sample.count = 0
+        found.append(train(loss=loss, sample=sample, backend=backend, dtype=torch.float64, iterations=6).losses)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-11)
+
+
+def test_a_validation_that_was_cut_short_is_made_up_for(tmp_path):
+    class Interrupting:
+        """Validation tasks that are interrupted when they are first read."""
+
+        def __init__(self):
+            self.tasks, self.reads = sample_tasks(np.random.default_rng(9)), 0
+
+        @property
+        def support(self):
+            self.reads += 1
+            if self.reads == 3:  # each review asks twice
+                raise KeyboardInterrupt
+            return self.tasks.support
+
+        @property
+        def query(self):
+            return self.tasks.query
+
+    options = {"validate_every": 2, "iterations": 8, "checkpoint": tmp_path / "run.pt"}
+    with pytest.raises(KeyboardInterrupt):
+        train(validation_tasks=Interrupting(), **options)
+    resumed = train(validation_tasks=sample_tasks(np.random.default_rng(9)), **options)
+    assert resumed.validation[:, 0].tolist() == [2, 4, 6, 8]
+
+
+def test_an_algorithm_without_a_name_can_be_saved(tmp_path):
+    train(checkpoint=tmp_path / "run.pt", algorithm=partial(meta_gradient, first_order=True), iterations=3)
+    assert (tmp_path / "run.pt").exists()
 
 
 def test_a_loss_that_branches_on_its_values_runs_uncaptured(caplog):

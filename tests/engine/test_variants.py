@@ -77,5 +77,7 @@ def test_they_take_the_place_of_maml_in_training(algorithm, extra):
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="strength must be positive, got 0"):
         call(implicit, inner_lr=0.1, num_steps=1, strength=0)
+    with pytest.raises(ValueError, match="implicit needs an inner_lr above 0 for every tensor"):
+        call(implicit, inner_lr=0, num_steps=1, strength=1.0)
     with pytest.raises(ValueError, match="cg_steps must be at least 1, got 0"):
         call(implicit, inner_lr=0.1, num_steps=1, strength=1.0, cg_steps=0)
