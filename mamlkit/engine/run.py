@@ -239,6 +239,13 @@ class Run:
 
     def explain(self, losses: Tensor, tasks: tuple[Any, Any], which: str = "") -> str:
         """Say which task, which inner step and what likely cause made a loss or the gradient not finite."""
+        for name, batch in zip(("support", "query"), tasks, strict=True):
+            for leaf in pytree.tree_leaves(batch):
+                sound = leaf.isfinite().reshape(len(leaf), -1).all(1)
+                if not sound.all():
+                    return (
+                        f"the {name} set of {which}task {int(sound.int().argmin())} holds a number that is not finite"
+                    )
         if losses.isfinite().all():
             sizes = [float(gradient.abs().max()) for gradient in self.gradients(tasks)[0]]
             worst = int(np.argmax(np.nan_to_num(sizes, nan=np.inf)))
@@ -249,11 +256,8 @@ class Run:
             )
         task = int((~losses.isfinite()).int().argmax())
         start = f"the outer loss of {which}task {task} is {float(losses[task])}; its"
-        sets = pytree.tree_map(lambda leaf: leaf[task : task + 1], tasks)
-        for name, batch in zip(("support", "query"), sets, strict=True):
-            if not all(bool(leaf.isfinite().all()) for leaf in pytree.tree_leaves(batch)):
-                return f"{start} {name} set holds a number that is not finite"
-        curve = self.evaluate(sets[0], sets[0])[:, 0].tolist()
+        support = pytree.tree_map(lambda leaf: leaf[task : task + 1], tasks[0])
+        curve = self.evaluate(support, support)[:, 0].tolist()
         shown = ", ".join([f"{value:.3g}" for value in curve[:8]] + ["..."] * (len(curve) > 8))
         if not math.isfinite(curve[0]):
             return f"{start} support loss at the initialisation is {curve[0]}: check loss_fn, or lower outer_lr"

@@ -199,7 +199,7 @@ def test_nan_in_the_data_is_named(which, backend):
         getattr(tasks, which).y[1, 2] = np.nan
         return tasks
 
-    with pytest.raises(Diverged, match=f"iteration 0: the outer loss of task 1 is nan; its {which} set holds"):
+    with pytest.raises(Diverged, match=f"iteration 0: the {which} set of task 1 holds a number that is not finite"):
         train(sample=sample, backend=backend)
 
 
