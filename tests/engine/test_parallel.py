@@ -59,6 +59,7 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
 
 
 @pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no torch.distributed")
+@pytest.mark.slow
 def test_a_dead_worker_ends_the_run_with_an_error_and_a_usable_checkpoint(tmp_path):
     (message, survivor), (_, dead) = launch(tmp_path / "run", "dies", 2)
     assert dead == 1
