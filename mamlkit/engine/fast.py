@@ -26,7 +26,7 @@ aten = torch.ops.aten
 
 
 class Captured:
-    """The pure function `function(*tensors) -> list of tensors`, run as a graph: one for each set of shapes.
+    """The pure function `function(*tensors) -> list of tensors`, run as a graph: one for each set of shapes and types.
 
     What cannot be recorded (a loss that branches on its values) or compiled runs as before, with one line in the
     log. Each graph's numbers are first checked against the function's own. `level` says what was reached: 0 the

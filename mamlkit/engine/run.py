@@ -297,8 +297,8 @@ class Run:
         for name, value in self.problem.items():
             if problem.get(name) != value:
                 raise ValueError(
-                    f"checkpoint {path} is of another {name}: it holds {problem.get(name)}, this run has {value}; "
-                    "go on with that, or choose another file"
+                    f"checkpoint {path} is of another {name}: it holds {problem.get(name)!s:.300}, this run has "
+                    f"{value:.300}; go on with that, or choose another file"
                 )
         self.optimizer.load_state_dict(held["optimizer"])
         torch._foreach_copy_(self.tensors, held.pop("tensors"))  # in place: the optimizer knows them by identity
