@@ -62,6 +62,11 @@ def worker(
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
+def ask(process: subprocess.Popen[str], steps: int) -> None:
+    process.stdin.write(f"{steps}\n")
+    process.stdin.flush()
+
+
 def answer(process: subprocess.Popen[str]) -> dict:
     line = process.stdout.readline()
     if not line:
@@ -92,8 +97,7 @@ def measure(problem: str, peers: list[str], burst: int, rounds: int) -> dict[str
         times, memory = {peer: [] for peer in peers}, {}
         for _ in range(rounds):
             for peer, process in workers.items():
-                process.stdin.write(f"{burst}\n")
-                process.stdin.flush()
+                ask(process, burst)
                 told = answer(process)
                 times[peer] += told["times"]
                 memory[peer] = told["megabytes"]

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from run import HERE, answer, worker
+from run import HERE, answer, ask, worker
 
 CASES = [("mamlkit", 1, 1), ("mamlkit", 2, 1), ("learn2learn", 1, 1), ("learn2learn", 1, 2)]
 
@@ -36,8 +36,7 @@ def measure(rounds: int) -> dict[tuple[str, int, int], tuple[list[float], float]
         for _ in range(rounds):
             for case, processes in teams.items():
                 for process in processes:
-                    process.stdin.write("1\n")
-                    process.stdin.flush()
+                    ask(process, 1)
                 told = [answer(process) for process in processes]
                 times[case].append(max(each["times"][0] for each in told))
                 memory[case] = max(each["megabytes"] for each in told)

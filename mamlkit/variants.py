@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 
 from mamlkit._check import as_count, as_positive
 from mamlkit.engine.checks import Batch, LossFn, Pytree, as_rates
-from mamlkit.engine.meta import InnerLoop, MetaGradient, as_tasks, fresh, mean_over_tasks, split, tasks_at_once
+from mamlkit.engine.meta import InnerLoop, MetaGradient, average, fresh, split
 
 
 def reptile(
@@ -54,8 +54,7 @@ def reptile(
             moved = pytree.tree_map(torch.sub, loop.start(params), phi)
             return _mean(pytree.tree_leaves(moved), loop), loop.query_losses(phi)
 
-    gradients, losses = mean_over_tasks(piece, as_tasks(params, support, query), tasks_at_once(task_axis, chunk_size))
-    return MetaGradient(losses.mean(), split(params)[1](gradients), losses)
+    return average(piece, (params, None), support, query, task_axis, chunk_size)
 
 
 def implicit(
@@ -116,8 +115,7 @@ def implicit(
         solution = _conjugate_gradients(system, list(target), loop, cg_steps)
         return _mean(solution, loop), losses.detach()
 
-    gradients, losses = mean_over_tasks(piece, as_tasks(params, support, query), tasks_at_once(task_axis, chunk_size))
-    return MetaGradient(losses.mean(), split(params)[1](gradients), losses)
+    return average(piece, (params, None), support, query, task_axis, chunk_size)
 
 
 def _mean(tensors: list[Tensor], loop: InnerLoop) -> list[Tensor]:

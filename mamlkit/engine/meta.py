@@ -185,8 +185,7 @@ def meta_gradient(
             total = connected(torch.stack(losses).sum(0))
             return grad(total.mean(), theta, materialize_grads=True), total.detach()
 
-    gradients, losses = mean_over_tasks(piece, as_tasks(params, support, query), tasks_at_once(task_axis, chunk_size))
-    return MetaGradient(losses.mean(), rebuild(gradients)[0], losses, rebuild(gradients)[1])
+    return average(piece, (params, learned), support, query, task_axis, chunk_size)
 
 
 def evaluate(
@@ -249,8 +248,7 @@ class InnerLoop:
     def __post_init__(self) -> None:
         self.num_tasks = count_tasks(self.support, self.query) if self.task_axis == "vmap" else None
         if self.task_axis == "loop":
-            self.support = pytree.tree_map(lambda leaf: leaf[0], self.support)
-            self.query = pytree.tree_map(lambda leaf: leaf[0], self.query)
+            self.support, self.query = pytree.tree_map(lambda leaf: leaf[0], (self.support, self.query))
         self.limit = None if self.clip_norm is None else as_positive("clip_norm", self.clip_norm)
         self.losses = pure(self.each_task(scalar(self.loss_fn)))
 
@@ -382,6 +380,19 @@ def chunks(tasks: tuple[Any, Any], size: int | None) -> Iterator[tuple[Any, Any]
     size = size or count_tasks(*tasks)
     for first in range(0, count_tasks(*tasks), size):
         yield pytree.tree_map(lambda leaf, first=first: leaf[first : first + size], tasks)
+
+
+def average(
+    piece: Callable[..., Any], theta: Any, support: Batch, query: Batch, task_axis: str, chunk_size: int | None
+) -> MetaGradient:
+    """Return the mean of what ``piece(support, query)`` gives, gradients in the tensors of `theta` and losses.
+
+    `theta` is the pair of parameters and learned inner learning rates, which are None where none are learned.
+    """
+    tasks, size = as_tasks(theta[0], support, query), tasks_at_once(task_axis, chunk_size)
+    gradients, losses = mean_over_tasks(piece, tasks, size)
+    gradient, inner_lr_gradient = split(theta)[1](gradients)
+    return MetaGradient(losses.mean(), gradient, losses, inner_lr_gradient)
 
 
 def mean_over_tasks(piece: Callable[..., Any], tasks: tuple[Any, Any], size: int | None) -> tuple[list[Tensor], Tensor]:

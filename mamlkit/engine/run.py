@@ -74,8 +74,8 @@ class Run:
         if self.backend not in ("auto", "compile", "capture", "eager"):
             raise ValueError(f'backend must be "auto", "compile", "capture" or "eager", got {self.backend!r}')
         self.like, self.iterations = check_params(params), as_count("iterations", self.iterations)
-        theta = (params, as_learnable(self.inner_lr, params) if self.learn else None)
-        tensors, self.rebuild = split(theta)
+        start = (params, as_learnable(self.inner_lr, params) if self.learn else None)
+        tensors, self.rebuild = split(start)
         # A fused optimizer walks through memory, so parameters and gradients must lie there in one order.
         self.tensors = self.best = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in tensors]
         self.optimizer = self.make_optimizer(self.tensors, lr=as_positive("outer_lr", self.outer_lr))
@@ -87,7 +87,7 @@ class Run:
         self.settled = self.backend in ("capture", "eager")
         if self.size:
             keep_freed_memory()
-        paths = [pytree.keystr(p) for p, leaf in pytree.tree_flatten_with_path(theta)[0] if isinstance(leaf, Tensor)]
+        paths = [pytree.keystr(p) for p, leaf in pytree.tree_flatten_with_path(start)[0] if isinstance(leaf, Tensor)]
         self.names = [("params" if path.startswith("[0]") else "inner_lr") + path[3:] for path in paths]
 
     @property
@@ -105,9 +105,14 @@ class Run:
 
     def trained(self) -> MetaTrained:
         """Return a copy of what is learned so far."""
-        params, learned = self.rebuild([t.clone() for t in (self.best if self.validation else self.tensors)])
+        params, inner_lr = self.theta([t.clone() for t in (self.best if self.validation else self.tensors)])
         history = np.array(self.validation, dtype=float).reshape(-1, 2)
-        return MetaTrained(params, learned if self.learn else self.inner_lr, np.array(self.losses), history)
+        return MetaTrained(params, inner_lr, np.array(self.losses), history)
+
+    def theta(self, tensors: list[Tensor]) -> tuple[Pytree, Pytree]:
+        """Return the parameters and the inner learning rate that `tensors` hold, or the fixed one."""
+        params, learned = self.rebuild(tensors)
+        return params, learned if self.learn else self.inner_lr
 
     def step(self, sample_tasks: Callable[[np.random.Generator], Any]) -> None:
         """Draw tasks and take one outer step, or raise `Diverged` and stay as it was."""
@@ -229,8 +234,7 @@ class Run:
     def evaluate(self, support: Any, query: Any) -> Tensor:
         """Return the query losses after each inner step, as `mamlkit.engine.evaluate` does."""
         options = {k: v for k, v in self.options.items() if k in ("num_steps", "clip_norm", "task_axis", "chunk_size")}
-        params, learned = self.rebuild(self.tensors)
-        inner_lr = learned if self.learn else self.inner_lr
+        params, inner_lr = self.theta(self.tensors)
         return evaluate(self.loss_fn, params, support=support, query=query, inner_lr=inner_lr, **options)
 
     def diverged(self, reason: str) -> Diverged:
@@ -266,7 +270,7 @@ class Run:
         step = next((k for k, value in enumerate(curve) if not math.isfinite(value)), len(curve) - 1)
         return (
             f"{start} support loss goes {shown} and the inner loop diverges by step {step}: lower inner_lr "
-            f"(now {self.rebuild(self.tensors)[1] if self.learn else self.inner_lr}) or set clip_norm"
+            f"(now {self.theta(self.tensors)[1]}) or set clip_norm"
         )
 
     def mark(self) -> None:
