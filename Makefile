@@ -28,6 +28,8 @@ _build/code: $(CODE) | $(VENV)/installed
 
 html: env _build/code  ## build the book into _build/html; every chapter runs, every warning is an error
 	$(BIN)/jupyter-book build -W -n --keep-going .
+	@# The front door, which only sends the reader on, names its icon too: browsers ask for one that is not there.
+	@grep -q icon _build/html/index.html || echo '<link rel="icon" href="_static/favicon.svg" />' >> _build/html/index.html
 
 book: html  ## build the book, then serve it on localhost (PORT=8000)
 	@echo "The book is at http://localhost:$(PORT)/  (Ctrl-C stops; another port: make book PORT=8001)"
