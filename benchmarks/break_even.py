@@ -1,4 +1,4 @@
-"""Measure what compiling costs and what it saves: the three constants above `mamlkit.engine.fast.break_even`."""
+"""Measure what compiling costs and what it saves: the three constants above `mamlkit.runtime.capture.break_even`."""
 
 from __future__ import annotations
 

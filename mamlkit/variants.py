@@ -15,7 +15,8 @@ from torch.utils import _pytree as pytree
 
 from mamlkit._check import as_count, as_positive
 from mamlkit.engine.checks import Batch, LossFn, Pytree, as_rates
-from mamlkit.engine.meta import InnerLoop, MetaGradient, average, fresh, split
+from mamlkit.engine.inner import InnerLoop
+from mamlkit.engine.meta import MetaGradient, average, fresh, split
 
 
 def reptile(

@@ -12,8 +12,9 @@ Examples
 torch.Size([1])
 """
 
+from mamlkit.engine.diverged import Diverged
 from mamlkit.engine.meta import MetaGradient, adapt, evaluate, meta_gradient
-from mamlkit.engine.run import Diverged, MetaTrained
+from mamlkit.engine.run import MetaTrained
 from mamlkit.engine.train import meta_train
 
 __all__ = [

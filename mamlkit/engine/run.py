@@ -1,14 +1,12 @@
-"""The state of a training run: what a step changes, a checkpoint holds and a stop must explain."""
+"""The state of a training run, its steps and its validation."""
 
 from __future__ import annotations
 
 import copy
 import math
-import os
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from mamlkit import __version__
 from mamlkit._check import as_count, as_positive
-from mamlkit.engine import parallel
 from mamlkit.engine.checks import LossFn, Pytree, as_learnable, as_tensors, check_params, count_tasks
-from mamlkit.engine.fast import Captured, break_even, compiling, keep_freed_memory
+from mamlkit.engine.diverged import Diverged, explain
 from mamlkit.engine.meta import evaluate, mean_over_tasks, split, tasks_at_once
+from mamlkit.runtime import parallel
+from mamlkit.runtime.capture import Captured, break_even, compiling, keep_freed_memory
 
 
 class MetaTrained(NamedTuple):
@@ -34,17 +32,6 @@ class MetaTrained(NamedTuple):
     inner_lr: Pytree
     losses: np.ndarray
     validation: np.ndarray
-
-
-class Diverged(ArithmeticError):
-    """Training met a number that is not finite; `trained` is the last good state."""
-
-    def __init__(self, message: str, trained: MetaTrained) -> None:
-        super().__init__(message)
-        self.trained = trained
-
-
-HELD = ("tensors", "best", "losses", "validation", "stopped", "reviewed", "generators")
 
 
 @dataclass
@@ -90,19 +77,6 @@ class Run:
         paths = [pytree.keystr(p) for p, leaf in pytree.tree_flatten_with_path(start)[0] if isinstance(leaf, Tensor)]
         self.names = [("params" if path.startswith("[0]") else "inner_lr") + path[3:] for path in paths]
 
-    @property
-    def problem(self) -> dict[str, str]:
-        """What a checkpoint must have in common with the run that goes on from it."""
-        shapes = [(n, tuple(t.shape), str(t.dtype)) for n, t in zip(self.names, self.tensors, strict=True)]
-        rates = pytree.tree_map(lambda rate: rate.tolist() if isinstance(rate, Tensor) else rate, self.inner_lr)
-        return {
-            "version of mamlkit": __version__,
-            "set of parameters": str(shapes),
-            "inner loop": str((self.name, rates, sorted(self.options.items()))),
-            "optimizer": f"{type(self.optimizer).__name__} {sorted(self.optimizer.defaults.items())}",
-            "seed": str(self.seed),
-        }
-
     def trained(self) -> MetaTrained:
         """Return a copy of what is learned so far."""
         params, inner_lr = self.theta([t.clone() for t in (self.best if self.validation else self.tensors)])
@@ -132,7 +106,7 @@ class Run:
             norm = torch.stack(torch._foreach_norm(gradients)).norm()
         loss = float(losses.mean())
         if not (math.isfinite(loss) and float(norm) ** 2 <= torch.finfo(self.like.dtype).max):
-            raise self.diverged(self.explain(losses, tasks))
+            raise self.diverged(explain(self, losses, tasks))
         self.generators = None  # until the step is whole, there is nothing sound to save
         if self.whole:
             torch._foreach_copy_(self.state, after)
@@ -224,7 +198,7 @@ class Run:
         losses = self.evaluate(*tasks)[-1]
         loss, values = float(losses.mean()), [value for _, value in self.validation]
         if not math.isfinite(loss):
-            raise self.diverged(self.explain(losses, tasks, "validation "))
+            raise self.diverged(explain(self, losses, tasks, "validation "))
         if loss < min(values, default=math.inf):
             self.best = [tensor.clone() for tensor in self.tensors]
         self.validation.append((len(self.losses), loss))
@@ -241,75 +215,9 @@ class Run:
         """Return the error to raise, with what is learned so far."""
         return Diverged(f"iteration {len(self.losses)}: {reason}", self.trained())
 
-    def explain(self, losses: Tensor, tasks: tuple[Any, Any], which: str = "") -> str:
-        """Say which task, which inner step and what likely cause made a loss or the gradient not finite."""
-        for name, batch in zip(("support", "query"), tasks, strict=True):
-            for leaf in pytree.tree_leaves(batch):
-                sound = leaf.isfinite().reshape(len(leaf), -1).all(1)
-                if not sound.all():
-                    return (
-                        f"the {name} set of {which}task {int(sound.int().argmin())} holds a number that is not finite"
-                    )
-        if losses.isfinite().all():
-            sizes = [float(gradient.abs().max()) for gradient in self.gradients(tasks)[0]]
-            worst = int(np.argmax(np.nan_to_num(sizes, nan=np.inf)))
-            return (
-                f"the losses are finite, but the gradient in {self.names[worst]} reaches {sizes[worst]:.3g}, too large "
-                "for an optimizer to square: the inner loop is near divergence (lower inner_lr or set clip_norm), or "
-                "loss_fn has a point without a derivative, such as a root at 0"
-            )
-        task = int((~losses.isfinite()).int().argmax())
-        start = f"the outer loss of {which}task {task} is {float(losses[task])}; its"
-        support = pytree.tree_map(lambda leaf: leaf[task : task + 1], tasks[0])
-        curve = self.evaluate(support, support)[:, 0].tolist()
-        shown = ", ".join([f"{value:.3g}" for value in curve[:8]] + ["..."] * (len(curve) > 8))
-        if not math.isfinite(curve[0]):
-            return f"{start} support loss at the initialisation is {curve[0]}: check loss_fn, or lower outer_lr"
-        if math.isfinite(curve[-1]) and curve[-1] <= 10 * curve[0]:
-            return f"{start} support loss is sound ({shown}): check loss_fn on its query set"
-        step = next((k for k, value in enumerate(curve) if not math.isfinite(value)), len(curve) - 1)
-        return (
-            f"{start} support loss goes {shown} and the inner loop diverges by step {step}: lower inner_lr "
-            f"(now {self.theta(self.tensors)[1]}) or set clip_norm"
-        )
-
     def mark(self) -> None:
         """Remember the generators' states, which with everything else here make a state to go on from."""
         self.generators = {"numpy": self.rng.bit_generator.state, "torch": torch.get_rng_state()}
-
-    def save(self, path: Path) -> None:
-        """Write a checkpoint: in full beside the old one, then in its place."""
-        if self.generators is None or not parallel.leader():
-            return
-        held = {name: getattr(self, name) for name in HELD}
-        held |= {"problem": self.problem, "optimizer": self.optimizer.state_dict()}
-        draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        with draft.open("wb") as file:
-            torch.save(held, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint of the same problem."""
-        try:
-            held = torch.load(path, map_location=self.like.device, weights_only=True)
-            problem = held["problem"]
-        except Exception as error:
-            broken = f"checkpoint {path} cannot be read: it is cut short or of another kind; delete it"
-            raise ValueError(broken) from error
-        for name, value in self.problem.items():
-            if problem.get(name) != value:
-                raise ValueError(
-                    f"checkpoint {path} is of another {name}: it holds {problem.get(name)!s:.300}, this run has "
-                    f"{value:.300}; go on with that, or choose another file"
-                )
-        self.optimizer.load_state_dict(held["optimizer"])
-        torch._foreach_copy_(self.tensors, held.pop("tensors"))  # in place: the optimizer knows them by identity
-        for name in HELD[1:]:
-            setattr(self, name, held[name])
-        self.rng.bit_generator.state = held["generators"]["numpy"]
-        torch.set_rng_state(held["generators"]["torch"].cpu())
 
 
 def _apply(optimizer: torch.optim.Optimizer, tensors: list[Tensor], gradients: list[Tensor]) -> None:

@@ -13,6 +13,7 @@ import torch
 from tqdm.auto import tqdm
 
 from mamlkit._check import as_count
+from mamlkit.engine.checkpoint import load, save
 from mamlkit.engine.checks import LossFn, Pytree
 from mamlkit.engine.meta import MetaGradient, meta_gradient
 from mamlkit.engine.run import MetaTrained, Run
@@ -120,7 +121,7 @@ def meta_train(
         torch.manual_seed(seed)
         run.mark()
         if path and path.exists():
-            run.load(path)
+            load(run, path)
         bar.update(len(run.losses))
         try:
             while True:
@@ -135,8 +136,8 @@ def meta_train(
                 run.step(sample_tasks)
                 bar.update()
                 if path and len(run.losses) % save_every == 0:
-                    run.save(path)
+                    save(run, path)
         finally:
             if path:
-                run.save(path)
+                save(run, path)
     return run.trained()

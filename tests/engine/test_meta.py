@@ -4,7 +4,7 @@ import torch
 
 from mamlkit import models
 from mamlkit.closed_form import quadratic
-from mamlkit.engine import adapt, meta_gradient, meta_train
+from mamlkit.engine import adapt, meta_gradient
 
 from .oracles import central_differences, distance, quadratic_loss, random_quadratics
 
@@ -65,26 +65,3 @@ def test_r2_equals_central_differences_on_a_network(num_steps):
     result = meta_gradient(loss_fn, params, support=support, query=query, **options)
     expected = central_differences(outer_loss(loss_fn, support, query, **options), params)
     assert distance(result.gradient, expected) < 1e-8
-
-
-def test_meta_train_finds_the_meta_optimum():
-    rng = np.random.default_rng(0)
-    supports, support = random_quadratics(rng, num_tasks=5, dim=2)
-    queries, query = random_quadratics(rng, num_tasks=5, dim=2)
-    tasks = quadratic.QuadraticTask
-    optimum = quadratic.meta_optimum(
-        [tasks(s, q) for s, q in zip(supports, queries, strict=True)], inner_lr=0.2, num_steps=2
-    )
-    trained = meta_train(
-        quadratic_loss,
-        torch.zeros(2, dtype=torch.float64),
-        lambda _: tasks(support, query),
-        inner_lr=0.2,
-        num_steps=2,
-        outer_lr=0.3,
-        iterations=400,
-        seed=0,
-        optimizer=torch.optim.SGD,
-        progress=False,
-    )
-    np.testing.assert_allclose(trained.params.numpy(), optimum, rtol=1e-8)

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.passes.reinplace import reinplace
 
-log = logging.getLogger("mamlkit.engine")
+log = logging.getLogger(__name__)
 Function = Callable[..., list[Tensor]]
 aten = torch.ops.aten
 

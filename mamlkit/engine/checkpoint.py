@@ -1,0 +1,74 @@
+"""Checkpoints: written whole or not at all, and read only by a run of the same problem."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from mamlkit import __version__
+from mamlkit.runtime import parallel
+
+if TYPE_CHECKING:
+    from mamlkit.engine.run import Run
+
+HELD = ("best", "losses", "validation", "stopped", "reviewed", "generators")
+
+
+def save(run: Run, path: Path) -> None:
+    """Write a checkpoint: in full beside the old one, then in its place."""
+    if run.generators is None or not parallel.leader():
+        return
+    held = {name: getattr(run, name) for name in HELD}
+    held |= {"problem": problem(run), "tensors": run.tensors, "optimizer": run.optimizer.state_dict()}
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with draft.open("wb") as file:
+        torch.save(held, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def load(run: Run, path: Path) -> None:
+    """Go on from a checkpoint of the same problem.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, or is of another problem or version; says which and what to do.
+    """
+    try:
+        held = torch.load(path, map_location=run.like.device, weights_only=True)
+        theirs = held["problem"]
+    except Exception as error:
+        broken = f"checkpoint {path} cannot be read: it is cut short or of another kind; delete it"
+        raise ValueError(broken) from error
+    for name, value in problem(run).items():
+        if theirs.get(name) != value:
+            raise ValueError(
+                f"checkpoint {path} is of another {name}: it holds {theirs.get(name)!s:.300}, this run has "
+                f"{value:.300}; go on with that, or choose another file"
+            )
+    run.optimizer.load_state_dict(held["optimizer"])
+    torch._foreach_copy_(run.tensors, held["tensors"])  # in place: the optimizer knows them by identity
+    for name in HELD:
+        setattr(run, name, held[name])
+    run.rng.bit_generator.state = held["generators"]["numpy"]
+    torch.set_rng_state(held["generators"]["torch"].cpu())
+
+
+def problem(run: Run) -> dict[str, str]:
+    """Return what a checkpoint must have in common with the run that goes on from it."""
+    shapes = [(n, tuple(t.shape), str(t.dtype)) for n, t in zip(run.names, run.tensors, strict=True)]
+    rates = pytree.tree_map(lambda rate: rate.tolist() if isinstance(rate, Tensor) else rate, run.inner_lr)
+    return {
+        "version of mamlkit": __version__,
+        "set of parameters": str(shapes),
+        "inner loop": str((run.name, rates, sorted(run.options.items()))),
+        "optimizer": f"{type(run.optimizer).__name__} {sorted(run.optimizer.defaults.items())}",
+        "seed": str(run.seed),
+    }

@@ -1,0 +1,66 @@
+"""The house: each part of the package imports only those beneath it, and the engine can be read in one sitting."""
+
+import ast
+import tokenize
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "mamlkit"
+BENEATH = {  # what each part may import of the others; the two that are private checks and the version aside
+    "closed_form": set(),
+    "tasks": set(),
+    "scene": set(),
+    "models": set(),
+    "runtime": set(),
+    "engine": {"runtime"},
+    "variants": {"engine"},
+    "cost": {"engine"},
+    "figures": {"scene"},
+    "explorers": {"closed_form", "scene", "figures", "text"},
+}
+
+
+def imported(path):
+    """Return the parts of mamlkit that a file names in its imports."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "mamlkit":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("mamlkit."):
+            yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("mamlkit."))
+
+
+def files(part):
+    return sorted((PACKAGE / part).glob("*.py")) or [PACKAGE / f"{part}.py"]
+
+
+@pytest.mark.parametrize("part", BENEATH)
+def test_imports_point_upward_only(part):
+    found = {name for path in files(part) for name in imported(path)} - {part, "_check", "__version__"}
+    assert found <= BENEATH[part]
+
+
+def lines_of_code(path):
+    """Count the lines that are neither blank, comment nor docstring."""
+    tree, lines = ast.parse(path.read_text("utf-8")), set()
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.string.strip() and token.type not in (tokenize.COMMENT, tokenize.ENCODING):
+                lines |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            lines -= set(range(body[0].lineno, body[0].end_lineno + 1))
+    return len(lines)
+
+
+def test_the_engine_can_be_read_in_one_sitting():
+    assert sum(map(lines_of_code, files("engine"))) < 700
+    assert max(map(lines_of_code, files("engine"))) < 200
