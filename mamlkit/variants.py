@@ -76,8 +76,15 @@ def implicit(
     The inner loop runs `num_steps` steps on :math:`L^S(\phi) + \frac\lambda2 \|\phi - \theta\|^2`. At its minimum the
     meta-gradient is :math:`(I + H^S(\phi)/\lambda)^{-1} \nabla L^Q(\phi)`, whatever path led there; `cg_steps` steps of
     conjugate gradients solve that with one Hessian-vector product each, and no inner step need be remembered.
-    The matrix must be positive definite: choose `strength` above the most negative curvature of the support loss.
+    The matrix must be positive definite: `strength` must outweigh the most negative curvature of the support loss.
     Validation in `meta_train` adapts without the tie, as `evaluate` does.
+
+    Raises
+    ------
+    RuntimeError
+        If conjugate gradients meet a direction in which `strength` does not outweigh the curvature.
+    TypeError, ValueError
+        As in `meta_gradient`, and if an inner learning rate is 0.
 
     Notes
     -----
@@ -113,7 +120,8 @@ def implicit(
             products = grad(slope, phi, vector, retain_graph=True, materialize_grads=True)
             return [v + product / strength for v, product in zip(vector, products, strict=True)]
 
-        solution = _conjugate_gradients(system, list(target), loop, cg_steps)
+        too_weak = f"strength={strength:g} does not outweigh the negative curvature of the support loss: raise it"
+        solution = _conjugate_gradients(system, list(target), loop, cg_steps, too_weak)
         return _mean(solution, loop), losses.detach()
 
     return average(piece, (params, None), support, query, task_axis, chunk_size)
@@ -123,8 +131,13 @@ def _mean(tensors: list[Tensor], loop: InnerLoop) -> list[Tensor]:
     return [tensor.mean(0) for tensor in tensors] if loop.num_tasks else tensors
 
 
-def _conjugate_gradients(system: Callable[..., Any], target: list[Tensor], loop: InnerLoop, steps: int) -> list[Tensor]:
-    """Solve ``system(x) = target`` for each task, from x = 0; a task that is solved stays where it is."""
+def _conjugate_gradients(
+    system: Callable[..., Any], target: list[Tensor], loop: InnerLoop, steps: int, indefinite: str
+) -> list[Tensor]:
+    """Solve ``system(x) = target`` for each task, from x = 0; a task that is solved stays where it is.
+
+    Raises RuntimeError with the text `indefinite` where the system is seen not to be positive definite.
+    """
 
     @loop.each_task
     def dot(u: list[Tensor], v: list[Tensor]) -> Tensor:
@@ -139,9 +152,13 @@ def _conjugate_gradients(system: Callable[..., Any], target: list[Tensor], loop:
 
     x, residual, direction = [torch.zeros_like(t) for t in target], target, target
     squared = dot(residual, residual)
+    solved = squared * torch.finfo(squared.dtype).eps ** 2
     for _ in range(steps):
         image = system(direction)
-        size = ratio(squared, dot(direction, image))
+        bend = dot(direction, image)
+        sound = ~(bend <= 0) | (squared <= solved)  # what is not finite is told elsewhere
+        torch._assert_async(sound.all(), indefinite)  # recorded with the rest
+        size = ratio(squared, bend)
         x, residual = along(x, size, direction), along(residual, -size, image)
         before, squared = squared, dot(residual, residual)
         direction = along(residual, ratio(squared, before), direction)

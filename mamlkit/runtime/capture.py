@@ -1,7 +1,7 @@
-"""Fewer operators, same numbers: a pure function recorded as one graph, and compiled where the machine can.
+"""Fewer calls, same numbers: a pure function recorded as one graph, and compiled where the machine can.
 
-On small networks the time goes into calling operators, not into arithmetic. Recording the function once (make_fx)
-leaves its operators alone; compiling that graph (TorchInductor, which needs a C++ compiler) fuses them.
+On small networks the time goes into calling operators, not into arithmetic. Running the recorded graph leaves out
+all but its operators; compiling it (TorchInductor, which needs a C++ compiler) fuses them.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.passes.reinplace import reinplace
+
+from mamlkit.runtime.record import record
 
 log = logging.getLogger(__name__)
 Function = Callable[..., list[Tensor]]
-aten = torch.ops.aten
 
 
 class Captured:
@@ -62,7 +62,7 @@ class Captured:
         best, expected, self.level = self.function, again(self.function), 0
         # In place, a result takes the memory of an argument that nothing needs any more.
         in_place = {"in-place": lambda graph, tensors: reinplace(copy.deepcopy(graph), *tensors)}
-        steps = {"recorded": _record} | ({"compiled": _compile} if self.compiled else in_place)
+        steps = {"recorded": record} | ({"compiled": _compile} if self.compiled else in_place)
         for name, improve in steps.items():
             try:
                 better = improve(best, tensors)
@@ -93,35 +93,6 @@ def break_even(num_nodes: int) -> float:
     if num_nodes == 0:
         return math.inf
     return (COMPILE_ONCE + COMPILE_PER_NODE * num_nodes) / (SAVED_PER_NODE * num_nodes)
-
-
-def _record(function: Function, tensors: tuple[Tensor, ...]) -> Any:
-    rules: dict[Any, Any] = {aten.bmm.default: _batched_product, aten.max_pool2d_with_indices.default: _pooled}
-    graph = make_fx(function, rules, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors)
-    graph.graph.eliminate_dead_code()
-    graph.recompile()
-    return graph
-
-
-def _batched_product(a: Tensor, b: Tensor) -> Tensor:
-    """Multiply (n, i, j) by (n, j, k) in the form that a CPU does fastest; the library's own call where that is it."""
-    if a.device.type != "cpu":
-        return NotImplemented
-    if a.shape[2] == 1:
-        return a * b
-    if b.shape[2] == 1:
-        return (a * b.mT).sum(2, keepdim=True)
-    if b.stride(0) == 0:  # all tasks share one matrix, as at the first inner step: one large product
-        return (a.reshape(-1, a.shape[2]) @ b[0]).view(*a.shape[:2], -1)
-    return torch.bmm(b.mT, a.mT).mT if a.shape[1] > b.shape[2] else NotImplemented  # wide results are faster
-
-
-def _pooled(images: Tensor, *arguments: Any) -> Any:
-    """Pool (n, channels, height, width) with channels last, which is several times faster on a CPU."""
-    if images.device.type != "cpu" or images.ndim != 4 or images.is_contiguous(memory_format=torch.channels_last):
-        return NotImplemented
-    images = images.contiguous(memory_format=torch.channels_last)
-    return tuple(found.contiguous() for found in aten.max_pool2d_with_indices.default(images, *arguments))
 
 
 def _compile(graph: Any, tensors: tuple[Tensor, ...]) -> Any:

@@ -74,6 +74,31 @@ def test_they_take_the_place_of_maml_in_training(algorithm, extra):
     assert float(call(algorithm, runs[0].params.numpy(), inner_lr=0.2, num_steps=5, **extra).gradient.norm()) < 1e-3
 
 
+@pytest.mark.parametrize("task_axis", ["vmap", "loop"])
+def test_a_strength_that_does_not_outweigh_the_curvature_is_named(task_axis):
+    """Curvature -2 of the last task: conjugate gradients would stop at once, and the gradient be too small."""
+    curvatures = torch.tensor([1.0, 1.0, 1.0, -2.0])
+    loss = lambda p, a: 0.5 * a * p**2  # noqa: E731
+    options = {"support": (curvatures,), "query": (torch.ones(4),), "inner_lr": 0.1, "num_steps": 3}
+    assert implicit(loss, torch.tensor(1.0), strength=2.5, task_axis=task_axis, **options).loss.isfinite()
+    with pytest.raises(RuntimeError, match=r"strength=1\.5 does not outweigh the negative curvature"):
+        implicit(loss, torch.tensor(1.0), strength=1.5, task_axis=task_axis, **options)
+
+
+def test_the_check_of_strength_is_recorded_too(caplog):
+    def sample(rng):
+        sample.count += 1
+        curvatures = torch.full((4,), -2.0 if sample.count > 5 else 1.0)
+        return quadratic.QuadraticTask((curvatures,), (torch.ones(4),))
+
+    sample.count = 0
+    options = {"inner_lr": 0.1, "num_steps": 3, "outer_lr": 0.1, "iterations": 9, "seed": 0, "progress": False}
+    with pytest.raises(RuntimeError, match=r"strength=1\.5 does not outweigh"):
+        meta_train(lambda p, a: 0.5 * a * p**2, torch.tensor(1.0), sample, algorithm=implicit, strength=1.5, **options)
+    assert "going on without" not in caplog.text
+    assert sample.count == 6
+
+
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="strength must be positive, got 0"):
         call(implicit, inner_lr=0.1, num_steps=1, strength=0)
