@@ -14,9 +14,11 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 HERE = Path(__file__).parent
 EVERYONE = [
@@ -42,6 +44,7 @@ def main(rounds: int = 12) -> None:
             [f"{os.cpu_count()} cores", platform.machine(), platform.system(), f"Python {platform.python_version()}"]
         ),
         "rounds": rounds,
+        "matmul_gflops": matmul_speed(),
         "problems": {},
     }
     for problem, peers, burst in PLAN:
@@ -52,6 +55,17 @@ def main(rounds: int = 12) -> None:
             print(f"{problem:18} {peer:30} {row['ms']:10.3f} ms  {row['ratio']:6.1f} x  {row['megabytes']:6.0f} MB")
         results["problems"][problem] = rows
         (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+
+
+def matmul_speed(size: int = 1024, repeats: int = 10) -> float:
+    """Return the billions of operations a second of a large matrix product on one thread, in float32."""
+    torch.set_num_threads(1)
+    matrix, times = torch.randn(size, size), []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        matrix @ matrix
+        times.append(time.perf_counter() - start)
+    return 2 * size**3 / min(times) / 1e9
 
 
 def worker(

@@ -90,6 +90,17 @@ ENGLISH: dict[str, str] = {
     "sinusoid.error": "mean squared error on query sets",
     "sinusoid.alt": "A sine wave over inputs from −5 to 5, ten points on it, and curves that networks made of them.",
     "sinusoid.error_alt": "Mean squared error on the query sets of new tasks against the number of inner steps.",
+    # probe
+    "probe.x": "temperature, scaled",
+    "probe.y": "answer of the probe, scaled",
+    "probe.before": "MAML's start",
+    "probe.after": "after three steps",
+    "probe.query": "query readings",
+    "probe.support": "support readings",
+    "probe.alt": (
+        "Two curves over temperature for one probe: MAML's start, and the curve after adaptation, which passes close to "
+        "the six support readings and to the query readings that it has not seen."
+    ),
     # cost
     "cost.num_steps": "inner steps K",
     "cost.width": "units in each hidden layer",

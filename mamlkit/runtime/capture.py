@@ -79,7 +79,7 @@ class Captured:
 
 
 # Seconds that compiling a graph costs, and saves in each run; measured on two cores by benchmarks/break_even.py.
-COMPILE_ONCE, COMPILE_PER_NODE, SAVED_PER_NODE = 12.5, 0.0085, 4.1e-6
+COMPILE_ONCE, COMPILE_PER_NODE, SAVED_PER_NODE = 8.9, 0.0094, 2.8e-6
 
 
 def break_even(num_nodes: int) -> float:
@@ -88,7 +88,7 @@ def break_even(num_nodes: int) -> float:
     Examples
     --------
     >>> round(break_even(300))
-    12236
+    13952
     """
     if num_nodes == 0:
         return math.inf
