@@ -98,8 +98,8 @@ ENGLISH: dict[str, str] = {
     "probe.query": "query readings",
     "probe.support": "support readings",
     "probe.alt": (
-        "Two curves over temperature for one probe: MAML's start, and the curve after adaptation, which passes close to "
-        "the six support readings and to the query readings that it has not seen."
+        "Two curves over temperature for one probe: MAML's start, and the curve after adaptation, which passes close "
+        "to the six support readings and to the query readings that it has not seen."
     ),
     # cost
     "cost.num_steps": "inner steps K",
