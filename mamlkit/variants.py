@@ -76,19 +76,24 @@ def implicit(
     The inner loop runs `num_steps` steps on :math:`L^S(\phi) + \frac\lambda2 \|\phi - \theta\|^2`. At its minimum the
     meta-gradient is :math:`(I + H^S(\phi)/\lambda)^{-1} \nabla L^Q(\phi)`, whatever path led there; `cg_steps` steps of
     conjugate gradients solve that with one Hessian-vector product each, and no inner step need be remembered.
-    The matrix must be positive definite: `strength` must outweigh the most negative curvature of the support loss.
-    Validation in `meta_train` adapts without the tie, as `evaluate` does.
+    So the inner loop has to arrive: take many steps, so small that `inner_lr` times the sum of `strength` and the
+    largest curvature stays below 2. The formula does not see steps that overshoot, and training may raise the
+    curvature until they do.
+
+    The formula needs a positive definite matrix: a `strength` above the most negative curvature of the support loss.
+    Where a task has none, its conjugate gradients stop at the first direction of negative curvature with what they
+    have, and with :math:`\nabla L^Q(\phi)` if they have nothing, as truncated Newton methods do: a direction in which
+    to descend, and no longer the implicit gradient. Validation in `meta_train` adapts without the tie, as `evaluate`.
 
     Raises
     ------
-    RuntimeError
-        If conjugate gradients meet a direction in which `strength` does not outweigh the curvature.
     TypeError, ValueError
         As in `meta_gradient`, and if an inner learning rate is 0.
 
     Notes
     -----
-    Source: Rajeswaran, Finn, Kakade and Levine (2019), equation (6) and algorithm 2.
+    Source: Rajeswaran, Finn, Kakade and Levine (2019), equation (6) and algorithm 2; for negative curvature Nocedal
+    and Wright (2006), algorithm 7.1.
 
     Examples
     --------
@@ -116,12 +121,16 @@ def implicit(
             target = grad(losses.sum(), phi, materialize_grads=True)
             slope = grad(loop.support_losses(rebuild(phi)).sum(), phi, create_graph=True, materialize_grads=True)
 
+        bent = [index for index, s in enumerate(slope) if s.requires_grad]  # where the loss is not linear
+
         def system(vector: list[Tensor]) -> list[Tensor]:
-            products = grad(slope, phi, vector, retain_graph=True, materialize_grads=True)
+            if not bent:
+                return vector
+            slopes, along = [slope[index] for index in bent], [vector[index] for index in bent]
+            products = grad(slopes, phi, along, retain_graph=True, materialize_grads=True)
             return [v + product / strength for v, product in zip(vector, products, strict=True)]
 
-        too_weak = f"strength={strength:g} does not outweigh the negative curvature of the support loss: raise it"
-        solution = _conjugate_gradients(system, list(target), loop, cg_steps, too_weak)
+        solution = _conjugate_gradients(system, list(target), loop, cg_steps)
         return _mean(solution, loop), losses.detach()
 
     return average(piece, (params, None), support, query, task_axis, chunk_size)
@@ -131,13 +140,8 @@ def _mean(tensors: list[Tensor], loop: InnerLoop) -> list[Tensor]:
     return [tensor.mean(0) for tensor in tensors] if loop.num_tasks else tensors
 
 
-def _conjugate_gradients(
-    system: Callable[..., Any], target: list[Tensor], loop: InnerLoop, steps: int, indefinite: str
-) -> list[Tensor]:
-    """Solve ``system(x) = target`` for each task, from x = 0; a task that is solved stays where it is.
-
-    Raises RuntimeError with the text `indefinite` where the system is seen not to be positive definite.
-    """
+def _conjugate_gradients(system: Callable[..., Any], target: list[Tensor], loop: InnerLoop, steps: int) -> list[Tensor]:
+    """Solve ``system(x) = target`` for each task, from x = 0, up to the first direction of negative curvature."""
 
     @loop.each_task
     def dot(u: list[Tensor], v: list[Tensor]) -> Tensor:
@@ -147,19 +151,23 @@ def _conjugate_gradients(
     def along(u: list[Tensor], size: Tensor, v: list[Tensor]) -> list[Tensor]:
         return [a + size * b for a, b in zip(u, v, strict=True)]
 
-    def ratio(top: Tensor, bottom: Tensor) -> Tensor:
-        return torch.where(bottom > 0, top / bottom.clamp(min=torch.finfo(bottom.dtype).tiny), 0.0)
+    @loop.each_task
+    def unit(u: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        largest = torch.cat([a.reshape(-1) for a in u]).abs().amax()
+        scale = torch.where(largest > 0, largest, 1.0)
+        return scale, [a / scale for a in u]
 
-    x, residual, direction = [torch.zeros_like(t) for t in target], target, target
-    squared = dot(residual, residual)
-    solved = squared * torch.finfo(squared.dtype).eps ** 2
-    for _ in range(steps):
+    scale, residual = unit(target)  # the squares of small numbers would be lost
+    zero = x = [torch.zeros_like(t) for t in target]
+    direction, squared, going = residual, dot(residual, residual), torch.ones_like(scale, dtype=torch.bool)
+    for step in range(steps):
         image = system(direction)
         bend = dot(direction, image)
-        sound = ~(bend <= 0) | (squared <= solved)  # what is not finite is told elsewhere
-        torch._assert_async(sound.all(), indefinite)  # recorded with the rest
-        size = ratio(squared, bend)
+        going = going & ~(bend <= 0)  # a number that is not finite goes on, to be seen
+        if step == 0:
+            x = along(zero, torch.where(going, 0.0, 1.0), residual)
+        size = torch.where(going, squared / bend, 0.0)
         x, residual = along(x, size, direction), along(residual, -size, image)
         before, squared = squared, dot(residual, residual)
-        direction = along(residual, ratio(squared, before), direction)
-    return x
+        direction = along(residual, torch.where(going, squared / before, 0.0), direction)
+    return along(zero, scale, x)

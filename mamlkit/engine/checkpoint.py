@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ def save(run: Run, path: Path) -> None:
     if run.generators is None or not parallel.leader():
         return
     held = {name: getattr(run, name) for name in HELD}
-    held |= {"problem": problem(run), "tensors": run.tensors, "optimizer": run.optimizer.state_dict()}
+    held |= {"problem": run.problem, "tensors": run.tensors, "optimizer": run.optimizer.state_dict()}
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with draft.open("wb") as file:
         torch.save(held, file)
@@ -47,12 +48,17 @@ def load(run: Run, path: Path) -> None:
     except Exception as error:
         broken = f"checkpoint {path} cannot be read: it is cut short or of another kind; delete it"
         raise ValueError(broken) from error
-    for name, value in problem(run).items():
+    for name, value in run.problem.items():
         if theirs.get(name) != value:
             raise ValueError(
                 f"checkpoint {path} is of another {name}: it holds {theirs.get(name)!s:.300}, this run has "
                 f"{value:.300}; go on with that, or choose another file"
             )
+    if len(held["losses"]) > run.iterations:
+        raise ValueError(
+            f"iterations={run.iterations} are fewer than the {len(held['losses'])} in checkpoint {path}: ask for at "
+            "least as many, or choose another file"
+        )
     run.optimizer.load_state_dict(held["optimizer"])
     torch._foreach_copy_(run.tensors, held["tensors"])  # in place: the optimizer knows them by identity
     for name in HELD:
@@ -62,13 +68,20 @@ def load(run: Run, path: Path) -> None:
 
 
 def problem(run: Run) -> dict[str, str]:
-    """Return what a checkpoint must have in common with the run that goes on from it."""
+    """Return what a checkpoint must have in common with the run that goes on from it, as both are at their start."""
     shapes = [(n, tuple(t.shape), str(t.dtype)) for n, t in zip(run.names, run.tensors, strict=True)]
     rates = pytree.tree_map(lambda rate: rate.tolist() if isinstance(rate, Tensor) else rate, run.inner_lr)
+    groups = [sorted((k, v) for k, v in group.items() if k != "params") for group in run.optimizer.param_groups]
     return {
         "version of mamlkit": __version__,
         "set of parameters": str(shapes),
-        "inner loop": str((run.name, rates, sorted(run.options.items()))),
-        "optimizer": f"{type(run.optimizer).__name__} {sorted(run.optimizer.defaults.items())}",
+        "inner loop": str((_name(run.algorithm), rates, sorted(run.options.items()))),
+        "optimizer": f"{type(run.optimizer).__name__} {groups}",
         "seed": str(run.seed),
     }
+
+
+def _name(algorithm: Any) -> str:
+    if isinstance(algorithm, partial):
+        return f"{_name(algorithm.func)} with {algorithm.args} {sorted(algorithm.keywords.items())}"
+    return getattr(algorithm, "__name__", type(algorithm).__name__)

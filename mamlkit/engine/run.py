@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from mamlkit._check import as_count, as_positive
+from mamlkit.engine.checkpoint import problem
 from mamlkit.engine.checks import LossFn, Pytree, as_learnable, as_tensors, check_params, count_tasks
 from mamlkit.engine.diverged import Diverged, explain
 from mamlkit.engine.meta import evaluate, mean_over_tasks, split, tasks_at_once
@@ -69,13 +70,13 @@ class Run:
         self.rng = np.random.default_rng(as_count("seed", self.seed))
         self.size = tasks_at_once(self.options.get("task_axis", "vmap"), self.options.get("chunk_size"))
         self.captured = Captured(self._gradients)
-        self.name = getattr(self.algorithm, "__name__", type(self.algorithm).__name__)
         self.work = self._gradients if self.backend == "eager" else self.captured
         self.settled = self.backend in ("capture", "eager")
         if self.size:
             keep_freed_memory()
         paths = [pytree.keystr(p) for p, leaf in pytree.tree_flatten_with_path(start)[0] if isinstance(leaf, Tensor)]
         self.names = [("params" if path.startswith("[0]") else "inner_lr") + path[3:] for path in paths]
+        self.problem = problem(self)
 
     def trained(self) -> MetaTrained:
         """Return a copy of what is learned so far."""

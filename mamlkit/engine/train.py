@@ -72,8 +72,8 @@ def meta_train(
         ``callback(iteration, trained)`` after each validation, or every `validate_every` iterations; true stops.
     checkpoint : path, optional
         A file written every `checkpoint_every` iterations and whenever training ends, also by an error. If it is
-        there at the start, training goes on from it, to the same bits as if it had never stopped; where patience or
-        a callback has stopped it, it stays stopped.
+        there at the start, training with the same arguments goes on from it, to the same bits as if it had never
+        stopped; where patience or a callback has stopped it, it stays stopped.
     backend : {"auto", "compile", "capture", "eager"}
         How to run a step: compiled, as a recorded graph, or as it is; "auto" compiles where that repays itself.
         What `loss_fn` and `algorithm` read from Python, such as a counter, stays in a graph as it was when recorded:
@@ -87,12 +87,17 @@ def meta_train(
     ------
     Diverged
         If a loss or a gradient is not finite; names iteration, task and likely cause.
+    FileNotFoundError
+        If there is no folder for the checkpoint.
     TypeError, ValueError
         As in `meta_gradient`, or if the checkpoint is of another problem or version, or cut short.
 
     Notes
     -----
     Under `torch.distributed` each process takes its share of every batch of tasks.
+
+    On a GPU a loss that draws random numbers, as dropout does, does not resume to the same bits: a checkpoint holds
+    the states of the CPU's generators alone.
 
     Examples
     --------
@@ -117,6 +122,8 @@ def meta_train(
     every = as_count("validate_every", validate_every, minimum=1)
     save_every = as_count("checkpoint_every", checkpoint_every, minimum=1)
     path = None if checkpoint is None else Path(checkpoint)
+    if path and not path.parent.is_dir():
+        raise FileNotFoundError(f"checkpoint {path} cannot be written: there is no folder {path.parent}; make it first")
     with torch.random.fork_rng(), tqdm(total=iterations, disable=not progress) as bar:
         torch.manual_seed(seed)
         run.mark()
@@ -129,8 +136,10 @@ def meta_train(
                 if done % every == 0 and done > run.reviewed:  # first: an earlier run may have been cut short here
                     bar.set_postfix(run.review(validation_tasks, patience))
                     run.reviewed = done
+                    run.mark()
                     for callback in callbacks:
                         run.stopped |= bool(callback(done, run.trained()))
+                    run.mark()
                 if done >= iterations or run.stopped:
                     break
                 run.step(sample_tasks)

@@ -25,7 +25,10 @@ def record(function: Callable[..., list[Tensor]], tensors: tuple[Tensor, ...]) -
     ([tensor([1., 1.])], ['x_1', 'mul', 'add', 'output'])
     """
     rules: dict[Any, Any] = {aten.bmm.default: _batched_product, aten.max_pool2d_with_indices.default: _pooled}
-    module = make_fx(function, rules, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors)
+    try:
+        module = make_fx(function, rules, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors)
+    except Exception:  # PyTorch cannot record some operators without numbers, `abs` under vmap among them
+        module = make_fx(function, rules, tracing_mode="real")(*tensors)
     _drop_idle_views(module.graph)
     _turn_products(module.graph)
     module.graph.eliminate_dead_code()
@@ -35,14 +38,14 @@ def record(function: Callable[..., list[Tensor]], tensors: tuple[Tensor, ...]) -
 
 def _batched_product(a: Tensor, b: Tensor) -> Tensor:
     """Multiply (n, i, j) by (n, j, k) in the form that a CPU does fastest; the library's own call where that is it."""
-    if a.device.type != "cpu":
+    if a.device.type != "cpu" or not a.is_floating_point():
         return NotImplemented
     if a.shape[2] == 1:
         return a * b
     if b.shape[2] == 1:
         return (a * b.mT).sum(2, keepdim=True)
     if b.stride(0) == 0:  # all tasks share one matrix, as at the first inner step: one large product
-        return (a.reshape(-1, a.shape[2]) @ b[0]).view(*a.shape[:2], -1)
+        return (a.reshape(-1, a.shape[2]) @ b[0]).view(*a.shape[:2], b.shape[2])
     return torch.bmm(b.mT, a.mT).mT if a.shape[1] > b.shape[2] else NotImplemented  # wide results are faster
 
 
@@ -55,14 +58,19 @@ def _pooled(images: Tensor, *arguments: Any) -> Any:
 
 
 def _drop_idle_views(graph: Graph) -> None:
-    """Take out the views that change nothing."""
+    """Take out the views that change nothing, and that nothing changes."""
     node: Any
     for node in graph.nodes:
-        if node.target in VIEWS:
+        if node.target in VIEWS and not _is_changed(node):
             before, after = (n.meta.get("val") for n in (node.args[0], node))
             if before is not None and (before.shape, before.stride()) == (after.shape, after.stride()):
                 node.replace_all_uses_with(node.args[0])
                 graph.erase_node(node)
+
+
+def _is_changed(node: Any) -> bool:
+    """Say whether an operator changes `node` in place."""
+    return any(isinstance(n.target, torch._ops.OpOverload) and n.target._schema.is_mutable for n in node.users)
 
 
 def _turn_products(graph: Graph) -> None:
@@ -94,13 +102,14 @@ def _turn_products(graph: Graph) -> None:
         node = waiting.pop()
         inner = node.args[0]
         with graph.inserting_before(inner):  # where nothing that it reads can have been changed in place
-            turned = turn(inner) if node.users else inner
+            turned = turn(inner) if node.users else None
         if turned:
             turned.meta.setdefault("val", node.meta["val"].contiguous())
             node.replace_all_uses_with(turned)
+        if not node.users:
             graph.erase_node(node)
-            if not inner.users and not _is_transpose(inner):  # a transpose waits for its own turn
-                graph.erase_node(inner)
+        if not inner.users and inner.target in (aten.bmm.default, *ENTRY_BY_ENTRY):  # what has no other effect
+            graph.erase_node(inner)
 
 
 def _is_transpose(node: Any) -> bool:

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from mamlkit.engine import meta_gradient
 from mamlkit.engine.train import ADAM
@@ -100,6 +101,13 @@ def test_a_damaged_checkpoint_is_named(tmp_path, damage, message):
         train(checkpoint=path)
 
 
+def halved(tensors, lr):
+    """An optimizer like the usual one in all but the rate of one group."""
+    optimizer = ADAM(tensors, lr=lr)
+    optimizer.param_groups[0]["lr"] = lr / 2
+    return optimizer
+
+
 def test_a_checkpoint_of_another_problem_is_refused(tmp_path):
     path = tmp_path / "run.pt"
     train(checkpoint=path)
@@ -111,6 +119,12 @@ def test_a_checkpoint_of_another_problem_is_refused(tmp_path):
         train(checkpoint=path, seed=8)
     with pytest.raises(ValueError, match="another optimizer"):
         train(checkpoint=path, optimizer=partial(ADAM, betas=(0.5, 0.9)))
+    with pytest.raises(ValueError, match="another optimizer"):
+        train(checkpoint=path, optimizer=halved)
+    with pytest.raises(ValueError, match="another inner loop"):
+        train(checkpoint=path, algorithm=partial(meta_gradient, first_order=True))
+    with pytest.raises(ValueError, match=r"iterations=5 are fewer than the 30 in checkpoint"):
+        train(checkpoint=path, iterations=5)
     path = tmp_path / "rates.pt"
     train(checkpoint=path, inner_lr=torch.tensor(0.05))
     with pytest.raises(ValueError, match="another inner loop"):
@@ -140,6 +154,32 @@ def test_a_validation_that_was_cut_short_is_made_up_for(tmp_path):
         train(validation_tasks=Interrupting(), **options)
     resumed = train(validation_tasks=sample_tasks(np.random.default_rng(9)), **options)
     assert resumed.validation[:, 0].tolist() == [2, 4, 6, 8]
+
+
+def test_what_validation_and_callbacks_draw_is_remembered(tmp_path):
+    """The iterations after them draw other numbers than they would have."""
+    loss = lambda p, x, y: F.dropout(x * p["1.weight"] - y, 0.5).square().mean()  # noqa: E731
+    tasks = sample_tasks(np.random.default_rng(9))
+    options = {"loss": loss, "validation_tasks": tasks, "validate_every": 4, "iterations": 12}
+
+    def drawing(*_):
+        torch.rand(3)
+
+    def interrupting(*_):
+        raise KeyboardInterrupt
+
+    for name, callback in {"none": [], "drawing": [drawing]}.items():
+        path = tmp_path / name
+        train(checkpoint=path, callbacks=callback, **options | {"iterations": 4})
+        assert bits(train(checkpoint=path, callbacks=callback, **options)) == bits(train(callbacks=callback, **options))
+    with pytest.raises(KeyboardInterrupt):
+        train(checkpoint=tmp_path / "interrupted", callbacks=[interrupting], **options)
+    assert bits(train(checkpoint=tmp_path / "interrupted", **options)) == bits(train(**options))
+
+
+def test_a_folder_that_is_missing_is_named_at_once(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"run.pt cannot be written: there is no folder .*nowhere; make it"):
+        train(checkpoint=tmp_path / "nowhere" / "run.pt", sample=None)
 
 
 def test_an_algorithm_without_a_name_can_be_saved(tmp_path):

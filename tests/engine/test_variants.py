@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mamlkit.closed_form import quadratic
-from mamlkit.engine import meta_gradient, meta_train
+from mamlkit.engine import Diverged, meta_gradient, meta_train
 from mamlkit.variants import implicit, reptile
 
 from .oracles import central_differences, distance, quadratic_loss, random_quadratics
@@ -74,29 +74,70 @@ def test_they_take_the_place_of_maml_in_training(algorithm, extra):
     assert float(call(algorithm, runs[0].params.numpy(), inner_lr=0.2, num_steps=5, **extra).gradient.norm()) < 1e-3
 
 
+def tilted(curvatures, slopes, **options):
+    """Return the implicit gradient at 0 for support losses with these curvatures and query losses with these slopes."""
+
+    def loss(p, curvature, slope):
+        return (curvature * p**2).sum() / 2 + (slope * p).sum()
+
+    curvatures, slopes = torch.as_tensor(curvatures), torch.as_tensor(slopes)
+    nothing, theta = torch.zeros_like(slopes), torch.zeros_like(slopes[0])
+    sets = {"support": (curvatures, nothing), "query": (nothing, slopes)}
+    return implicit(loss, theta, inner_lr=0.1, num_steps=1, **sets, **options).gradient
+
+
 @pytest.mark.parametrize("task_axis", ["vmap", "loop"])
-def test_a_strength_that_does_not_outweigh_the_curvature_is_named(task_axis):
-    """Curvature -2 of the last task: conjugate gradients would stop at once, and the gradient be too small."""
-    curvatures = torch.tensor([1.0, 1.0, 1.0, -2.0])
-    loss = lambda p, a: 0.5 * a * p**2  # noqa: E731
-    options = {"support": (curvatures,), "query": (torch.ones(4),), "inner_lr": 0.1, "num_steps": 3}
-    assert implicit(loss, torch.tensor(1.0), strength=2.5, task_axis=task_axis, **options).loss.isfinite()
-    with pytest.raises(RuntimeError, match=r"strength=1\.5 does not outweigh the negative curvature"):
-        implicit(loss, torch.tensor(1.0), strength=1.5, task_axis=task_axis, **options)
+@pytest.mark.parametrize("cg_steps", [1, 2, 9])
+def test_negative_curvature_ends_the_conjugate_gradients(task_axis, cg_steps):
+    """I + H / strength has the eigenvalues 2, -1 for one task and 2, 2 for the other, whose answer is g / 2.
+
+    Along g = (3, 1) the first has the curvature (2 * 9 - 1) / 10; the next direction, conjugate to it, bends down.
+    """
+    g = np.array([3.0, 1.0])
+    found = tilted([[1.0, -2.0], [1.0, 1.0]], np.stack([g, g]), strength=1.0, cg_steps=cg_steps, task_axis=task_axis)
+    np.testing.assert_allclose(found, (g * 10 / 17 + g / 2) / 2, rtol=1e-12)
 
 
-def test_the_check_of_strength_is_recorded_too(caplog):
+def test_negative_curvature_at_once_leaves_the_gradient_at_the_adapted_parameters():
+    np.testing.assert_allclose(tilted([[-2.0]], [[3.0]], strength=1.5), [3.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e-40, 1e-20, 1e20])
+def test_the_size_of_a_gradient_does_not_matter(size):
+    g = np.array([[3.0, 1.0]], dtype=np.float32)
+    found = tilted(np.float32([[1.0, 3.0]]), np.float32(size) * g, strength=1.0)
+    np.testing.assert_allclose(found / size, [3 / 2, 1 / 4], rtol=1e-4)
+
+
+def test_a_loss_that_is_linear_in_a_parameter():
+    options = {"support": (torch.ones(2),), "query": (torch.ones(2),), "inner_lr": 0.1, "num_steps": 1}
+    params = {"a": torch.tensor(1.0), "b": torch.tensor(1.0)}
+    found = implicit(lambda p, x: p["a"] ** 2 + p["b"] * x, params, strength=1.0, **options).gradient
+    torch.testing.assert_close(found, {"a": torch.tensor(1.6 / 3), "b": torch.tensor(1.0)})  # a = 0.8 after one step
+    found = implicit(lambda p, x: p["a"] + p["b"] * x, params, strength=1.0, **options).gradient
+    torch.testing.assert_close(found, {"a": torch.tensor(1.0), "b": torch.tensor(1.0)})
+
+
+@pytest.mark.parametrize("backend", ["eager", "capture"])
+def test_what_is_not_finite_is_seen(backend):
     def sample(rng):
         sample.count += 1
-        curvatures = torch.full((4,), -2.0 if sample.count > 5 else 1.0)
-        return quadratic.QuadraticTask((curvatures,), (torch.ones(4),))
+        y = torch.full((4,), float("nan") if sample.count > 3 else 1.0)
+        return quadratic.QuadraticTask((torch.ones(4),), (y,))
 
     sample.count = 0
-    options = {"inner_lr": 0.1, "num_steps": 3, "outer_lr": 0.1, "iterations": 9, "seed": 0, "progress": False}
-    with pytest.raises(RuntimeError, match=r"strength=1\.5 does not outweigh"):
-        meta_train(lambda p, a: 0.5 * a * p**2, torch.tensor(1.0), sample, algorithm=implicit, strength=1.5, **options)
-    assert "going on without" not in caplog.text
-    assert sample.count == 6
+    options = {"inner_lr": 0.1, "num_steps": 1, "outer_lr": 0.1, "iterations": 9, "seed": 0, "progress": False}
+    with pytest.raises(Diverged, match="iteration 3: the query set of task 0"):
+        meta_train(lambda p, y: (p - y) ** 2, torch.tensor(0.0), sample, algorithm=implicit, strength=1.0,
+                   backend=backend, **options)  # fmt: skip
+
+
+def test_a_curvature_that_is_no_number_is_seen():
+    tasks = quadratic.QuadraticTask((torch.zeros(2),), (torch.ones(2),))
+    options = {"inner_lr": 0.1, "num_steps": 1, "outer_lr": 0.1, "iterations": 9, "seed": 0, "progress": False}
+    with pytest.raises(Diverged, match="the losses are finite, but the gradient in params reaches nan"):
+        meta_train(lambda p, y: p.abs() ** 1.5 + p * y, torch.tensor(0.0), lambda _: tasks, algorithm=implicit,
+                   strength=1.0, cg_steps=1, **options)  # fmt: skip
 
 
 def test_bad_arguments_are_named():

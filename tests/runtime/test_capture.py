@@ -42,6 +42,32 @@ def test_captured_checks_numbers_against_the_function(caplog):
     assert captured.level == 0
 
 
+def test_results_are_written_in_place_and_inputs_are_left_alone():
+    captured, x = Captured(lambda x: [((2 * x) + 1).relu()]), torch.tensor([-3.0, 1.0])
+    first, second = captured(x)[0], captured(x + 1)[0]
+    assert [first.tolist(), second.tolist(), x.tolist()] == [[0.0, 3.0], [0.0, 5.0], [-3.0, 1.0]]
+    (program,) = captured.programs.values()
+    assert "relu_" in program.code
+    assert "add_" in program.code
+
+
+@pytest.mark.parametrize(("noise", "level"), [(1e-17, 1), (1e-9, 0)])
+def test_numbers_are_compared_to_rounding_of_the_largest(noise, level):
+    """A gradient that is zero but for rounding comes out otherwise each time, and is no reason to fall back."""
+    ticks = iter(range(9))
+    captured = Captured(lambda x: [x, noise * (next(ticks) + 0 * x)])
+    captured(torch.linspace(1, 2, 7, dtype=torch.float64))
+    assert captured.level == level
+
+
+def test_a_tensor_from_outside_is_held():
+    held = torch.arange(3.0)
+    captured = Captured(lambda x: [((x * held) + held).relu()])
+    for value in (1.0, -1.0):
+        assert captured(torch.tensor(value))[0].tolist() == ((value + 1) * held).relu().tolist()
+    assert captured.level == 1
+
+
 def test_compiling_is_worth_it_only_for_long_runs():
     assert 1000 < break_even(300) < 70_000
     assert break_even(0) > 10**9

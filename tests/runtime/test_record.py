@@ -38,6 +38,35 @@ def changed_itself(a, b, c, d):
     return [turned + d]
 
 
+def changed_through_a_view(a, b, c, d):
+    """The transposed view is read after the product has changed, though by another name."""
+    product = a @ b
+    product.view(-1).mul_(2)
+    return [product.mT + c]
+
+
+def changed_through_a_part(a, b, c, d):
+    product = a @ b
+    product[:1].mul_(2).mT  # noqa: B018
+    return [product]
+
+
+def never_used(a, b, c, d):
+    a.mT  # noqa: B018
+    (b @ c).mT  # noqa: B018
+    return [d + 1]
+
+
+def other_shapes(a, b, c, d):
+    return [a.view(3, 2, 8) + 1, b.expand(1, 3, 4, 4), c[0].expand(3, 4, 4), d.transpose(0, 1).reshape(3, 4, 4)]
+
+
+def turned_in_place(a, b, c, d):
+    before = a + 1
+    before.detach().transpose_(1, 2).mul_(2)
+    return [before + b]
+
+
 def broadcast(a, b, c, d):
     return [(a @ b + c[:1]).mT + (a @ b + 1).mT, (a @ b - c[0, 0]).mT, torch.add(a @ b, c, alpha=3).mT]
 
@@ -48,7 +77,20 @@ def with_a_constant(a, b, c, d):
 
 @pytest.mark.parametrize(
     "function",
-    [used_transposed, twice_transposed, needed_both_ways, changed_in_place, changed_itself, broadcast, with_a_constant],
+    [
+        used_transposed,
+        twice_transposed,
+        needed_both_ways,
+        changed_in_place,
+        changed_itself,
+        changed_through_a_view,
+        changed_through_a_part,
+        never_used,
+        other_shapes,
+        turned_in_place,
+        broadcast,
+        with_a_constant,
+    ],
 )
 def test_the_numbers_stay(function):
     graph = record(function, (A, B, C, D))
@@ -68,3 +110,12 @@ def test_what_is_added_up_lies_in_memory_alike():
 def test_idle_views_are_dropped():
     graph = record(lambda x: [x.view(3, 4, 4).expand(3, 4, 4).detach().view(3, 16)], (A,))
     assert [node.target for node in graph.graph.nodes if node.op == "call_function"] == [aten.view.default]
+
+
+@pytest.mark.parametrize("shapes", [((3, 4, 1), (3, 1, 4)), ((3, 4, 5), (3, 5, 1)), ((3, 0, 4), (1, 4, 5))])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32])
+def test_products_of_every_shape_and_type(shapes, dtype):
+    a, b = (torch.full(shape, 3, dtype=dtype) for shape in shapes)
+    expected = [torch.matmul(a, b), torch.bmm(a, b.expand(3, *b.shape[1:]))]
+    found = record(lambda a, b: [torch.matmul(a, b), torch.bmm(a, b.expand(3, *b.shape[1:]))], (a, b))(a, b)
+    torch.testing.assert_close(found, expected)
