@@ -126,8 +126,8 @@ def implicit(
         def system(vector: list[Tensor]) -> list[Tensor]:
             if not bent:
                 return vector
-            slopes, along = [slope[index] for index in bent], [vector[index] for index in bent]
-            products = grad(slopes, phi, along, retain_graph=True, materialize_grads=True)
+            slopes, directions = [slope[index] for index in bent], [vector[index] for index in bent]
+            products = grad(slopes, phi, directions, retain_graph=True, materialize_grads=True)
             return [v + product / strength for v, product in zip(vector, products, strict=True)]
 
         solution = _conjugate_gradients(system, list(target), loop, cg_steps)

@@ -60,14 +60,8 @@ def lines_of_code(path):
             if token.string.strip() and token.type not in (tokenize.COMMENT, tokenize.ENCODING):
                 lines |= set(range(token.start[0], token.end[0] + 1))
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-        ):
-            lines -= set(range(body[0].lineno, body[0].end_lineno + 1))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):  # a docstring
+            lines -= set(range(node.lineno, node.end_lineno + 1))
     return len(lines)
 
 

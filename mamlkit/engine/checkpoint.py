@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,55 +21,78 @@ if TYPE_CHECKING:
 HELD = ("best", "losses", "validation", "stopped", "reviewed", "generators")
 
 
-def save(run: Run, path: Path) -> None:
-    """Write a checkpoint: in full beside the old one, then in its place."""
-    if run.generators is None or not parallel.leader():
-        return
-    held = {name: getattr(run, name) for name in HELD}
-    held |= {"problem": run.problem, "tensors": run.tensors, "optimizer": run.optimizer.state_dict()}
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with draft.open("wb") as file:
-        torch.save(held, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
-def load(run: Run, path: Path) -> None:
-    """Go on from a checkpoint of the same problem.
+@dataclass
+class Checkpoint:
+    """The file `path` that a run is kept in. It belongs to the problem that `run` is now, at its start.
 
     Raises
     ------
-    ValueError
-        If the file cannot be read, or is of another problem or version; says which and what to do.
+    FileNotFoundError
+        If there is no folder for the file.
     """
-    try:
-        held = torch.load(path, map_location=run.like.device, weights_only=True)
-        theirs = held["problem"]
-    except Exception as error:
-        broken = f"checkpoint {path} cannot be read: it is cut short or of another kind; delete it"
-        raise ValueError(broken) from error
-    for name, value in run.problem.items():
-        if theirs.get(name) != value:
-            raise ValueError(
-                f"checkpoint {path} is of another {name}: it holds {theirs.get(name)!s:.300}, this run has "
-                f"{value:.300}; go on with that, or choose another file"
+
+    run: Run
+    path: Path
+
+    def __post_init__(self) -> None:
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                f"checkpoint {self.path} cannot be written: there is no folder {self.path.parent}; make it first"
             )
-    if len(held["losses"]) > run.iterations:
-        raise ValueError(
-            f"iterations={run.iterations} are fewer than the {len(held['losses'])} in checkpoint {path}: ask for at "
-            "least as many, or choose another file"
-        )
-    run.optimizer.load_state_dict(held["optimizer"])
-    torch._foreach_copy_(run.tensors, held["tensors"])  # in place: the optimizer knows them by identity
-    for name in HELD:
-        setattr(run, name, held[name])
-    run.rng.bit_generator.state = held["generators"]["numpy"]
-    torch.set_rng_state(held["generators"]["torch"].cpu())
+        self.problem = _problem(self.run)
+
+    def save(self) -> None:
+        """Write the file: in full beside the old one, then in its place."""
+        run, path = self.run, self.path
+        if run.generators is None or not parallel.leader():
+            return
+        held = {name: getattr(run, name) for name in HELD}
+        held |= {"problem": self.problem, "tensors": run.tensors, "optimizer": run.optimizer.state_dict()}
+        draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        with draft.open("wb") as file:
+            torch.save(held, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+
+    def load(self) -> None:
+        """Let the run go on from the file, if there is one.
+
+        Raises
+        ------
+        ValueError
+            If the file cannot be read, or is of another problem or version; says which and what to do.
+        """
+        run, path = self.run, self.path
+        if not path.exists():
+            return
+        try:
+            held = torch.load(path, map_location=run.like.device, weights_only=True)
+            theirs = held["problem"]
+        except Exception as error:
+            broken = f"checkpoint {path} cannot be read: it is cut short or of another kind; delete it"
+            raise ValueError(broken) from error
+        for name, value in self.problem.items():
+            if theirs.get(name) != value:
+                raise ValueError(
+                    f"checkpoint {path} is of another {name}: it holds {theirs.get(name)!s:.300}, this run has "
+                    f"{value:.300}; go on with that, or choose another file"
+                )
+        if len(held["losses"]) > run.iterations:
+            raise ValueError(
+                f"iterations={run.iterations} are fewer than the {len(held['losses'])} in checkpoint {path}: ask for "
+                "at least as many, or choose another file"
+            )
+        run.optimizer.load_state_dict(held["optimizer"])
+        torch._foreach_copy_(run.tensors, held["tensors"])  # in place: the optimizer knows them by identity
+        for name in HELD:
+            setattr(run, name, held[name])
+        run.rng.bit_generator.state = held["generators"]["numpy"]
+        torch.set_rng_state(held["generators"]["torch"].cpu())
 
 
-def problem(run: Run) -> dict[str, str]:
-    """Return what a checkpoint must have in common with the run that goes on from it, as both are at their start."""
+def _problem(run: Run) -> dict[str, str]:
+    """Return what a checkpoint must have in common with the run that goes on from it."""
     shapes = [(n, tuple(t.shape), str(t.dtype)) for n, t in zip(run.names, run.tensors, strict=True)]
     rates = pytree.tree_map(lambda rate: rate.tolist() if isinstance(rate, Tensor) else rate, run.inner_lr)
     groups = [sorted((k, v) for k, v in group.items() if k != "params") for group in run.optimizer.param_groups]

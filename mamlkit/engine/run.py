@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from mamlkit._check import as_count, as_positive
-from mamlkit.engine.checkpoint import problem
 from mamlkit.engine.checks import LossFn, Pytree, as_learnable, as_tensors, check_params, count_tasks
 from mamlkit.engine.diverged import Diverged, explain
 from mamlkit.engine.meta import evaluate, mean_over_tasks, split, tasks_at_once
@@ -76,7 +75,6 @@ class Run:
             keep_freed_memory()
         paths = [pytree.keystr(p) for p, leaf in pytree.tree_flatten_with_path(start)[0] if isinstance(leaf, Tensor)]
         self.names = [("params" if path.startswith("[0]") else "inner_lr") + path[3:] for path in paths]
-        self.problem = problem(self)
 
     def trained(self) -> MetaTrained:
         """Return a copy of what is learned so far."""

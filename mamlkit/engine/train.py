@@ -13,7 +13,7 @@ import torch
 from tqdm.auto import tqdm
 
 from mamlkit._check import as_count
-from mamlkit.engine.checkpoint import load, save
+from mamlkit.engine.checkpoint import Checkpoint
 from mamlkit.engine.checks import LossFn, Pytree
 from mamlkit.engine.meta import MetaGradient, meta_gradient
 from mamlkit.engine.run import MetaTrained, Run
@@ -121,14 +121,12 @@ def meta_train(
     patience = None if patience is None else as_count("patience", patience)
     every = as_count("validate_every", validate_every, minimum=1)
     save_every = as_count("checkpoint_every", checkpoint_every, minimum=1)
-    path = None if checkpoint is None else Path(checkpoint)
-    if path and not path.parent.is_dir():
-        raise FileNotFoundError(f"checkpoint {path} cannot be written: there is no folder {path.parent}; make it first")
+    file = None if checkpoint is None else Checkpoint(run, Path(checkpoint))
     with torch.random.fork_rng(), tqdm(total=iterations, disable=not progress) as bar:
         torch.manual_seed(seed)
         run.mark()
-        if path and path.exists():
-            load(run, path)
+        if file:
+            file.load()
         bar.update(len(run.losses))
         try:
             while True:
@@ -144,9 +142,9 @@ def meta_train(
                     break
                 run.step(sample_tasks)
                 bar.update()
-                if path and len(run.losses) % save_every == 0:
-                    save(run, path)
+                if file and len(run.losses) % save_every == 0:
+                    file.save()
         finally:
-            if path:
-                save(run, path)
+            if file:
+                file.save()
     return run.trained()

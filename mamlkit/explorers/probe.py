@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mamlkit._check import Array, as_array, as_vector
+from mamlkit._check import as_array, as_vector
 from mamlkit.scene import Axes, Mark, Scene
 from mamlkit.text import text
 
@@ -27,22 +27,15 @@ def probe_scene(x: ArrayLike, before: ArrayLike, after: ArrayLike, *, support: A
     ['before', 'after', 'query', 'support']
     """
     x = as_vector("x", x)
-    curves = {
-        name: np.column_stack([x, as_vector(name, line, size=len(x))])
-        for name, line in {"before": before, "after": after}.items()
-    }
-    points = {name: as_array(name, rows, ndim=2) for name, rows in {"query": query, "support": support}.items()}
-    roles = {"before": "baseline", "after": "maml", "query": "query", "support": "support"}
     marks = [
-        Mark("line" if name in curves else "points", name, roles[name], xy, label=text(f"probe.{name}"))
-        for name, xy in (curves | points).items()
+        Mark("line", name, role, np.column_stack([x, as_vector(name, y, size=len(x))]), label=text(f"probe.{name}"))
+        for name, role, y in (("before", "baseline", before), ("after", "maml", after))
     ]
-    axes = Axes(
-        text("probe.x"), text("probe.y"), (x.min(), x.max()), _limits(np.vstack([*curves.values(), *points.values()]))
-    )
-    return Scene(axes, marks, [], text("probe.alt"))
-
-
-def _limits(xy: Array) -> tuple[float, float]:
-    low, high = xy[:, 1].min(), xy[:, 1].max()
-    return low - 0.05 * (high - low), high + 0.05 * (high - low)
+    marks += [
+        Mark("points", name, name, as_array(name, xy, ndim=2), label=text(f"probe.{name}"))
+        for name, xy in (("query", query), ("support", support))
+    ]
+    heights = np.concatenate([mark.xy[:, 1] for mark in marks])
+    margin = 0.05 * np.ptp(heights)
+    limits = heights.min() - margin, heights.max() + margin
+    return Scene(Axes(text("probe.x"), text("probe.y"), (x.min(), x.max()), limits), marks, [], text("probe.alt"))

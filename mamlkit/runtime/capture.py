@@ -110,11 +110,11 @@ def _compile(graph: Any, tensors: tuple[Tensor, ...]) -> Any:
 def _check_same(found: list[Tensor], expected: list[Tensor]) -> None:
     """Raise unless the numbers are the same to rounding: of their own size, or of the largest if they are near zero."""
     sizes = [float(theirs.abs().max()) if theirs.numel() else 0.0 for theirs in expected]
+    largest = max(sizes, default=0.0)
     for ours, theirs, size in zip(found, expected, sizes, strict=True):
         eps = torch.finfo(theirs.dtype).eps
-        torch.testing.assert_close(
-            ours, theirs, rtol=0, atol=max(size * eps**0.5, max(sizes) * 100 * eps), equal_nan=True
-        )
+        tolerance = max(size * eps**0.5, largest * 100 * eps)
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance, equal_nan=True)
 
 
 def keep_freed_memory() -> None:

@@ -90,7 +90,7 @@ def _turn_products(graph: Graph) -> None:
             return node.args[0]
         if len(node.users) > 1:
             return None
-        shapes = {n.meta["val"].shape if "val" in n.meta else None for n in (node, *node.all_input_nodes)}
+        shapes = {getattr(n.meta.get("val"), "shape", None) for n in (node, *node.all_input_nodes)}
         if node.target is aten.bmm.default and node.meta["val"].shape[1] >= node.meta["val"].shape[2]:
             return graph.call_function(node.target, tuple(map(transpose, reversed(node.args))))  # tall ones are slower
         if node.target in ENTRY_BY_ENTRY and len(shapes) == 1:

@@ -9,12 +9,11 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from mamlkit.engine import meta_gradient
 from mamlkit.engine.train import ADAM
 
-from .runs import bits, sample_tasks, train
+from .runs import bits, random_loss, sample_tasks, train
 
 
 @pytest.mark.parametrize(
@@ -50,15 +49,10 @@ def test_an_interrupted_step_leaves_a_sound_checkpoint(tmp_path):
 
 
 KILLED = """
-import numpy as np, torch, torch.nn.functional as F
-from mamlkit import models
-from mamlkit.engine import meta_train
-from mamlkit.tasks import sinusoid
+import torch
+from tests.engine.runs import train
 torch.set_num_threads(1)
-params, net = models.mlp([1, 8, 1], torch.Generator().manual_seed(0))
-trained = meta_train(lambda p, x, y: F.mse_loss(net(p, x), y), params,
-    lambda rng: sinusoid.sample(rng, num_tasks=4, num_support=5, num_query=5), inner_lr=0.01, num_steps=1,
-    outer_lr=1e-2, iterations=300, seed=3, checkpoint={path!r}, checkpoint_every=3, progress=False)
+trained = train(num_steps=1, iterations=300, checkpoint={path!r}, checkpoint_every=3)
 print(trained.losses.tobytes().hex()[-64:], [p.numpy().tobytes().hex() for p in trained.params.values()])
 """
 
@@ -158,9 +152,8 @@ def test_a_validation_that_was_cut_short_is_made_up_for(tmp_path):
 
 def test_what_validation_and_callbacks_draw_is_remembered(tmp_path):
     """The iterations after them draw other numbers than they would have."""
-    loss = lambda p, x, y: F.dropout(x * p["1.weight"] - y, 0.5).square().mean()  # noqa: E731
     tasks = sample_tasks(np.random.default_rng(9))
-    options = {"loss": loss, "validation_tasks": tasks, "validate_every": 4, "iterations": 12}
+    options = {"loss": random_loss, "validation_tasks": tasks, "validate_every": 4, "iterations": 12}
 
     def drawing(*_):
         torch.rand(3)
