@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from mamlkit.grade import instructor
-from mamlkit.grade.grading import Assignment, Result, grade, prepare
+from mamlkit.grade.grading import Result, grade
+from mamlkit.grade.keys import Assignment, prepare
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("e01", "e02", "e03")

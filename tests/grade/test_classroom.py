@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from mamlkit.grade import classroom, cli, reports
-from mamlkit.grade.classroom import ClassRun, find
+from mamlkit.grade.classroom import ClassRun
+from mamlkit.grade.handins import find
 from mamlkit.grade.grading import Result
 
 from .conftest import ROOT, data, fill, release, right_answers
