@@ -140,8 +140,9 @@ td.points { white-space: nowrap } td.advice { white-space: pre-wrap; overflow-wr
 
 def page(student: str, records: Sequence[Record]) -> str:
     """Return the feedback page of one student: points, advice and notes for each notebook, escaped, no scripts."""
+    student = plain.line(student)
     body = [f"<h1>{html.escape(student or 'Feedback')}</h1>"]
-    for record in records:
+    for record in plain.all_plain(records):
         name = html.escape(f"{record['exercise']} {record['title']}".strip() or record["file"])
         score = f"{record['points']} of {record['out_of']} points"
         body.append(f"<h2>{name}</h2><p>{score if record['status'] == 'graded' else record['status']}</p>")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
-import stat
 import tempfile
 from pathlib import Path
 
@@ -13,6 +11,7 @@ LONGEST = 60
 """Bytes of a folder that rooms can be made in: a socket's whole path must stay below 104, on Linux 108."""
 PLACES = ("/tmp", "/var/tmp", "/dev/shm")
 MOST_FILES, DEEPEST = 4096, 100
+FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 def make() -> Path:
@@ -34,30 +33,40 @@ def make() -> Path:
 def clear(room: Path) -> None:
     """Remove `room` with whatever a student has left there, however deep it is nested and whatever its mode.
 
-    Each folder's contents move up into `room` before the folder goes, so that no path grows long. Nothing may run
-    there any more.
+    It walks by the names of one folder at a time, so that no path grows long. Nothing may run there any more.
     """
-    top, names = os.fsencode(room), (f"{secrets.token_hex(8)}-{n}".encode() for n in itertools.count())
-    if not os.path.isdir(top):
+    if not room.is_dir():
         return
-    os.chmod(top, 0o700)
-    while entries := os.listdir(top):
-        for entry in entries:
-            path = os.path.join(top, entry)
-            if not stat.S_ISDIR(os.lstat(path).st_mode):
-                os.unlink(path)
-                continue
-            os.chmod(path, 0o700)
-            for inner in os.listdir(path):
-                _move(os.path.join(path, inner), os.path.join(top, next(names)))
-            os.rmdir(path)
-    os.rmdir(top)
+    room.chmod(0o700)
+    here, path = os.open(room, FOLDER), list[bytes]()
+    waiting = [_folders_left(here)]
+    while waiting:
+        if waiting[-1]:
+            path.append(waiting[-1].pop())
+            os.chmod(path[-1], 0o700, dir_fd=here)
+            here = _go(here, path[-1])
+            waiting.append(_folders_left(here))
+        elif waiting.pop() == [] and path:
+            here = _go(here, b"..")
+            os.rmdir(path.pop(), dir_fd=here)
+    os.close(here)
+    room.rmdir()
 
 
-def _move(path: bytes, target: bytes) -> None:
-    if stat.S_ISDIR(os.lstat(path).st_mode):
-        os.chmod(path, 0o700)  # who moves a folder needs to write to it
-    os.rename(path, target)
+def _folders_left(here: int) -> list[bytes]:
+    """Remove the files of an open folder and return the names of the folders in it."""
+    with os.scandir(here) as entries:
+        found = [(os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in found:
+        if not is_folder:
+            os.unlink(name, dir_fd=here)
+    return [name for name, is_folder in found if is_folder]
+
+
+def _go(here: int, name: bytes) -> int:
+    there = os.open(name, FOLDER, dir_fd=here)
+    os.close(here)
+    return there
 
 
 def overfull(room: Path, megabytes: int) -> str:

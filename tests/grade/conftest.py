@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -14,9 +16,12 @@ import torch
 
 from mamlkit.grade import instructor
 from mamlkit.grade.grading import Result, grade
+from mamlkit.grade.kernels import KernelHost
 from mamlkit.grade.keys import Assignment, prepare
+from mamlkit.grade.services import GraderError
 
 ROOT = Path(__file__).parents[2]
+COMMAND = str(Path(sys.executable).with_name("mamlkit-grade"))
 NAMES = ("e01", "e02", "e03")
 Notebook = dict[str, Any]
 Grade = Callable[..., Result]
@@ -78,6 +83,32 @@ def grader() -> Grade:
         return grade(data(notebook), replace(task, exercise=exercise))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def contained() -> Callable[[str], Assignment]:
+    """Return E2 for a level of isolation, or skip where this machine does not grant it."""
+
+    def at(level: str) -> Assignment:
+        try:
+            KernelHost(isolation=level).close()
+        except GraderError as error:
+            pytest.skip(str(error))
+        return replace(assignment("e02"), isolation=level)
+
+    return at
+
+
+def answered(code: str, call: str = "return None") -> Notebook:
+    """Return E2 with part a answered: `code` in the cell, and `call` as the body of the function."""
+    body = "\n".join(f"    {line}" for line in call.splitlines())
+    return fill("e02", {"e02.a": f"{code}\ndef meta_gradient(*args, **kwargs):\n{body}\n"})
+
+
+def class_run(folder: Path, *options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run the command on ``in`` beside ``out`` in `folder`, as a teacher would."""
+    command = [COMMAND, "in", "--out", "out", "--solutions", str(ROOT / "solutions"), "--accept-limits", *options]
+    return subprocess.run(command, **{"cwd": folder, "capture_output": True, "text": True, "timeout": 180, **settings})
 
 
 def points(result: Result) -> dict[str, int]:

@@ -14,13 +14,7 @@ import pytest
 from mamlkit.grade.kernels import KernelHost
 from mamlkit.grade.services import GraderError
 
-from .conftest import ROOT, assignment, data, fill, grade, points, release, right_answers, said
-
-
-def answered(code, call="return None"):
-    """Return E2 with part a answered: `code` in the cell, and `call` as the body of the function."""
-    body = "\n".join(f"    {line}" for line in call.splitlines())
-    return fill("e02", {"e02.a": f"{code}\ndef meta_gradient(*args, **kwargs):\n{body}\n"})
+from .conftest import ROOT, answered, assignment, data, fill, grade, points, release, right_answers, said
 
 
 @pytest.fixture(scope="module")

@@ -98,11 +98,14 @@ part.draw(lambda rng: {"x": rng.normal()})
 """
 
 
+SETUP = "from mamlkit.grade import check"
+
+
 def _written(tmp_path, *cells, text="# T\n## a · 1 point"):
     heading = {"cell_type": "markdown", "id": "t", "metadata": {}, "source": text}
     about = {"mamlkit": {"exercise": "e99", "title": "T"}}
     path = tmp_path / "e99_t.ipynb"
-    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": [heading, *cells]}))
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": [heading, _cell("setup", SETUP, ""), *cells]}))
     return path
 
 
@@ -113,8 +116,16 @@ def _written(tmp_path, *cells, text="# T\n## a · 1 point"):
         ([_cell("answer", ANSWER, part="")], "# T", "needs a part"),
         ([_cell("answer", ANSWER.replace("e99.a", "e98.a"))], "# T", "first line must be"),
         ([_cell("answer", ANSWER.replace("### END", "# END"))], "# T", "no lines between"),
-        ([_cell("answer", ANSWER), _cell("part", PART)], "# T\n## a · 2 points", "headings promise"),
-        ([_cell("answer", ANSWER), _cell("part", PART)], "## a · 1 point", "a check cell that gives the answer"),
+        (
+            [_cell("answer", ANSWER), _cell("part", PART), _cell("check", "check('e99.a', f)")],
+            "# T\n## a · 2 points",
+            "headings promise",
+        ),
+        (
+            [_cell("answer", ANSWER), _cell("part", PART), _cell("check", "'nothing'")],
+            "## a · 1 point",
+            "a check cell that gives the answer",
+        ),
         (
             [
                 _cell("answer", ANSWER),
