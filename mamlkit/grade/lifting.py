@@ -12,7 +12,7 @@ from mamlkit.grade.instructor import Cell, Exercise
 
 MAX_ANSWER = 100_000
 MAX_HELPERS = 300_000
-CELL_MAGIC, FENCE = re.compile(r"\A\s*%%.*\n?"), re.compile(r"^```.*$", re.MULTILINE)
+FENCE = re.compile(r"^```.*$", re.MULTILINE)
 WAYS = ("its id", "its metadata", "its marker", "its function's name")
 
 
@@ -65,7 +65,7 @@ def _lift_part(cells: list[_Found], pristine: Cell, helpers: _Helpers, lifted: L
     missing = helpers.for_answer(source, name)
     if not source and not any(name in piece.binds for piece in missing):
         return
-    source = CELL_MAGIC.sub("", source)  # which would have to come first
+    source = names.as_python(source)  # a graded kernel has no shell, and a cell's magic would have to come first
     lifted.answers[pristine.part] = "\n\n".join([*(piece.source for piece in missing), source]).strip()
     if taken := sorted({name for piece in missing for name in piece.binds}):
         lifted.notes.append(f"{pristine.part}: taken along from other cells: {', '.join(taken)[:300]}.")

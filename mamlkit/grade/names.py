@@ -13,14 +13,23 @@ MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.]+\?\??[ \t]*)$", re.MULTILINE)
 
 
 def as_python(source: str) -> str:
-    r"""Return `source` with the lines that only Jupyter understands blanked, so that Python can read the rest.
+    r"""Return `source`; if Jupyter alone understands it, with the lines blanked that are no Python.
 
     Examples
     --------
     >>> as_python("%%time\n!ls\nx = 1")
     'pass\npass\nx = 1'
     """
-    return MAGIC.sub(r"\1pass", source)
+    blanked = MAGIC.sub(r"\1pass", source)
+    return blanked if blanked != source and not _body(source) and _body(blanked) else source
+
+
+def _body(source: str) -> list[ast.stmt]:
+    """Return the statements in `source`; none where it is no Python."""
+    try:
+        return ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
 
 
 @dataclass(frozen=True)
@@ -34,15 +43,10 @@ class Piece:
 
 def pieces(source: str) -> list[Piece]:
     """Return the statements of a cell that bind a name; none where it is no Python."""
-    for text in (source, as_python(source)):
-        try:
-            body = ast.parse(text).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        lines = text.split("\n")
-        found = [_piece(_source(lines, node)) for node in body]
-        return [piece for piece in found if piece.binds]
-    return []
+    text = as_python(source)
+    lines = text.split("\n")
+    found = [_piece(_source(lines, node)) for node in _body(text)]
+    return [piece for piece in found if piece.binds]
 
 
 def _source(lines: list[str], node: ast.stmt) -> str:
