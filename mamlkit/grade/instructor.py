@@ -54,9 +54,9 @@ def read(path: Path) -> Any:
         notebook = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path.name} is no notebook: {error}") from error
-    for cell in notebook.get("cells", []) if isinstance(notebook, dict) else []:
-        cell["source"] = "".join(cell["source"])
     _raise_any(list(problems.in_file(notebook, path.name)))
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"])
     return notebook
 
 

@@ -104,6 +104,8 @@ class Part:
         raise ValueError(f"{self.name}: in {ATTEMPTS} draws, no input tells {confused}")
 
     def _trial(self, inputs: dict[str, Any], digits: int | None) -> Trial:
+        if not isinstance(inputs, dict) or not all(isinstance(name, str) for name in inputs):
+            raise ValueError(f"{self.name}: what is drawn must be a dictionary of keyword arguments, not {inputs!r}")
         values = []
         for function in (self.reference, *(function for _, function in self.misconceptions)):
             assert function is not None  # for the type checker; `key` has looked

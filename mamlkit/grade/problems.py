@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import importlib.util
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,9 @@ def in_file(notebook: Any, file: str) -> Problems:
         shown = notebook.get("nbformat") if isinstance(notebook, dict) else None
         yield f"nbformat {shown!r}, must be 4: open the file in Jupyter and save it."
         return
+    if strange := [number for number, cell in enumerate(notebook["cells"], 1) if not _is_cell(cell)]:
+        yield f"No cells of a notebook: number {', '.join(map(str, strange[:5]))}. Open the file in Jupyter and save it."
+        return
     yield from _about(about(notebook), file)
     yield from _ids(notebook["cells"])
     name = str(about(notebook).get("exercise", ""))
@@ -33,6 +37,12 @@ def in_file(notebook: Any, file: str) -> Problems:
         for problem in _cell(cell, name):
             yield f"Cell {cell.get('id', '?')}: {problem}"
     yield from _order(notebook["cells"])
+
+
+def _is_cell(cell: Any) -> bool:
+    source = cell.get("source") if isinstance(cell, dict) else None
+    lines = source if isinstance(source, list) else [source]
+    return all(isinstance(line, str) for line in lines) and isinstance(cell.get("cell_type"), str)
 
 
 def _about(given: dict[str, Any], file: str) -> Problems:
@@ -48,7 +58,16 @@ def _about(given: dict[str, Any], file: str) -> Problems:
     preload = given.get("preload", [])
     if not isinstance(preload, list) or not all(isinstance(module, str) for module in preload):
         yield f"'preload' must be a list of modules, such as [\"torch\"]; it is {preload!r}."
+    elif unknown := [module for module in preload if not _is_installed(module)]:
+        yield f"'preload' names {', '.join(map(repr, unknown))}, which cannot be imported here."
     yield from _limits(given.get("limits", {}))
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _limits(given: Any) -> Problems:
@@ -92,7 +111,7 @@ def _cell(cell: Any, name: str) -> Problems:
     if part and not re.fullmatch(rf"{name}\.[a-z]", part):
         yield f"part {part!r} does not belong to this exercise: its name must be {name}.a or another letter."
     if what == "answer":
-        yield from _answer(cell["source"], part)
+        yield from _answer("".join(cell["source"]), part)
 
 
 def _answer(source: str, part: str) -> Problems:

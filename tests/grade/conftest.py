@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -15,6 +17,7 @@ import pytest
 import torch
 
 from mamlkit.grade import instructor
+from mamlkit.grade import release as derive
 from mamlkit.grade.grading import Result, grade
 from mamlkit.grade.kernels import KernelHost
 from mamlkit.grade.keys import Assignment, prepare
@@ -23,17 +26,57 @@ from mamlkit.grade.services import GraderError
 ROOT = Path(__file__).parents[2]
 COMMAND = str(Path(sys.executable).with_name("mamlkit-grade"))
 NAMES = ("e01", "e02", "e03")
+PROMISED = (*NAMES, "e99")
+"""What each exercise is promised to be tested for holds for the one that CONTRIBUTING.md walks through, too."""
 Notebook = dict[str, Any]
 Grade = Callable[..., Result]
 
 
+def _blocks(page: str, after: str, language: str) -> list[str]:
+    """Return the blocks of code of a page behind a heading."""
+    return re.findall(rf"```{language}\n(.*?)```", page.partition(after)[2].partition("\n### ")[0], re.DOTALL)
+
+
+@cache
+def walkthrough() -> Path:
+    """Write the exercise that CONTRIBUTING.md walks through, from its own blocks of code."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    hint = _blocks(page, "### 5.", "html")[0].replace("\n\n", "\n\n", 1)
+    hints = "\n".join(hint.replace("Hint 1", f"Hint {number}") for number in (1, 2, 3))
+    answer, part, check = (_blocks(page, heading, "python")[0] for heading in ("### 2.", "### 3.", "### 4."))
+    setup = "from mamlkit.grade import check"
+    cells = [_markdown("# E99 · Doubling", 0), _code("setup", setup), _markdown(f"## a. Double it · 2 points\n\n{hints}", 1),
+             _code("answer", answer), _code("part", part), _code("check", check)]  # fmt: skip
+    about = {"mamlkit": json.loads("{" + _blocks(page, "### 1.", "json")[0].partition("{")[2].rpartition("}")[0] + "}")}
+    path = Path(_FOLDER.name) / "e99_doubling.ipynb"
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": cells}))
+    return path
+
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="walk-through-")
+
+
+def _code(role: str, source: str) -> Notebook:
+    about = {"role": role} if role == "setup" else {"role": role, "part": "e99.a"}
+    return {"cell_type": "code", "id": f"made-{role}", "metadata": {"mamlkit": about}, "source": source.rstrip(),
+            "outputs": [], "execution_count": None}  # fmt: skip
+
+
+def _markdown(text: str, number: int) -> Notebook:
+    return {"cell_type": "markdown", "id": f"text-{number}", "metadata": {}, "source": text}
+
+
 def solution(name: str) -> Path:
-    """Return the instructor's notebook of an exercise."""
+    """Return the instructor's notebook of an exercise; e99 is the walk-through's."""
+    if name == "e99":
+        return walkthrough()
     return next((ROOT / "solutions").glob(f"{name}_*.ipynb"))
 
 
 def release(name: str) -> Notebook:
     """Return the notebook that students get."""
+    if name == "e99":
+        return json.loads(derive.release(walkthrough(), "https://example.org/fork"))
     return json.loads(next((ROOT / "exercises").glob(f"{name}_*.ipynb")).read_text(encoding="utf-8"))
 
 
