@@ -70,7 +70,12 @@ class ContainedKernel(RunningKernel):  # type: ignore[misc]
             self._take_in(0.1)
 
     def is_alive(self) -> bool:
-        """Tell whether the kernel's process runs."""
+        """Return True, or raise KernelLost where the process has ended; nbval asks before each cell."""
+        if not self._runs():
+            raise KernelLost("ended its own process")
+        return True
+
+    def _runs(self) -> bool:
         try:
             os.kill(self.pid, 0)
             return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -109,7 +114,7 @@ class ContainedKernel(RunningKernel):  # type: ignore[misc]
 
     def _wait(self, ready: Callable[[], bool]) -> None:
         while not ready():
-            alive = self.is_alive()  # before the last look: what it has sent first still counts
+            alive = self._runs()  # before the last look: what it has sent first still counts
             if self._take_in(0.05):
                 continue
             self._look_at_files()

@@ -132,7 +132,7 @@ def _is_stub(piece: names.Piece) -> bool:
 
 def _cell(raw: Any, lifted: Lifted) -> _Found | None:
     """Return a cell with every field checked, or None."""
-    if not isinstance(raw, dict) or raw.get("cell_type") not in {"code", "markdown", "raw"}:
+    if not isinstance(raw, dict) or raw.get("cell_type") not in ("code", "markdown", "raw"):
         return None
     kind, source = str(raw["cell_type"]), raw.get("source", "")
     what = f"A {kind} cell"
