@@ -1,6 +1,7 @@
 """The book's Sphinx glue: directives that tie the text to the code.
 
-``{claim} R1`` states one claim in a chapter, ``{claims}`` lists all of them.
+``{claim} R1`` states one claim in a chapter, ``{claims}`` lists all of them; ``{promises}`` lists what the grader
+promises.
 
 A claim's box ends in links to the function that computes it, the test that checks it and the exercise, so that a
 reader who doubts a line can follow it to its proof.
@@ -13,6 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from mamlkit.claims import CLAIMS, Claim
+from mamlkit.grade.promises import PROMISES
 
 
 class ClaimDirective(SphinxDirective):
@@ -54,6 +56,24 @@ class ClaimsDirective(ClaimDirective):
         return container.children
 
 
+class PromisesDirective(ClaimDirective):
+    """What the grader promises, each with where it holds and a link to its test."""
+
+    required_arguments = 0
+    has_content = False
+
+    def run(self) -> list[nodes.Node]:
+        options = self.config.html_theme_options
+        tests = f"{options['repository_url']}/blob/{options['repository_branch']}/tests/grade"
+        lines = ["| | promise | where | |", "|---|---|---|---|"]
+        for label, promise in PROMISES.items():
+            file, name = promise.test.split("::")
+            lines.append(f'| **{label}** | {promise.says} | {promise.where} | [test]({tests}/{file} "{name}") |')
+        container = nodes.container(classes=["claims"])
+        self.state.nested_parse(lines, self.content_offset, container)
+        return container.children
+
+
 def evidence(claim: Claim, config) -> str:
     """Return Markdown links to the function, the test and the exercise of a claim."""
     options = config.html_theme_options
@@ -74,4 +94,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", share_base_url, priority=1)
     app.add_directive("claim", ClaimDirective)
     app.add_directive("claims", ClaimsDirective)
+    app.add_directive("promises", PromisesDirective)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

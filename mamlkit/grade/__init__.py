@@ -19,3 +19,7 @@ def __getattr__(name: str) -> Any:
     from mamlkit.grade import parts
 
     return getattr(parts, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -28,7 +28,7 @@ def in_file(notebook: Any, file: str) -> Problems:
         yield f"nbformat {shown!r}, must be 4: open the file in Jupyter and save it."
         return
     if strange := [number for number, cell in enumerate(notebook["cells"], 1) if not _is_cell(cell)]:
-        yield f"No cells of a notebook: number {', '.join(map(str, strange[:5]))}. Open the file in Jupyter and save it."
+        yield f"No cells of a notebook: number {', '.join(map(str, strange[:5]))}. Open and save it in Jupyter."
         return
     yield from _about(about(notebook), file)
     yield from _ids(notebook["cells"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -45,8 +46,14 @@ def walkthrough() -> Path:
     hints = "\n".join(hint.replace("Hint 1", f"Hint {number}") for number in (1, 2, 3))
     answer, part, check = (_blocks(page, heading, "python")[0] for heading in ("### 2.", "### 3.", "### 4."))
     setup = "from mamlkit.grade import check"
-    cells = [_markdown("# E99 · Doubling", 0), _code("setup", setup), _markdown(f"## a. Double it · 2 points\n\n{hints}", 1),
-             _code("answer", answer), _code("part", part), _code("check", check)]  # fmt: skip
+    cells = [
+        _markdown("# E99 · Doubling", 0),
+        _code("setup", setup),
+        _markdown(f"## a. Double it · 2 points\n\n{hints}", 1),
+        _code("answer", answer),
+        _code("part", part),
+        _code("check", check),
+    ]
     about = {"mamlkit": json.loads("{" + _blocks(page, "### 1.", "json")[0].partition("{")[2].rpartition("}")[0] + "}")}
     path = Path(_FOLDER.name) / "e99_doubling.ipynb"
     path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": cells}))
@@ -58,8 +65,14 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="walk-through-")
 
 def _code(role: str, source: str) -> Notebook:
     about = {"role": role} if role == "setup" else {"role": role, "part": "e99.a"}
-    return {"cell_type": "code", "id": f"made-{role}", "metadata": {"mamlkit": about}, "source": source.rstrip(),
-            "outputs": [], "execution_count": None}  # fmt: skip
+    return {
+        "cell_type": "code",
+        "id": f"made-{role}",
+        "metadata": {"mamlkit": about},
+        "source": source.rstrip(),
+        "outputs": [],
+        "execution_count": None,
+    }
 
 
 def _markdown(text: str, number: int) -> Notebook:
@@ -113,7 +126,7 @@ def data(notebook: Any) -> bytes:
 @cache
 def assignment(name: str) -> Assignment:
     """Return the assignment, drawn from a fixed seed."""
-    return prepare(solution(name), seed=20260101)
+    return prepare(solution(name), seed=20260101, isolation=os.environ.get("MAMLKIT_ISOLATION", "auto"))
 
 
 @pytest.fixture(scope="session")

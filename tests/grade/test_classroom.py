@@ -13,10 +13,10 @@ import pytest
 
 from mamlkit.grade import classroom, cli, reports
 from mamlkit.grade.classroom import ClassRun
-from mamlkit.grade.handins import find
 from mamlkit.grade.grading import Result
+from mamlkit.grade.handins import find
 
-from .conftest import ROOT, data, fill, release, right_answers
+from .conftest import ROOT, data, fill, right_answers
 
 SOLUTIONS = ROOT / "solutions"
 WRONG = {"e02.a": ("B @ phi + d", "B @ theta + d"), "e02.b": ("- alpha * A) @ jacobian", "- alpha * A)")}
@@ -221,6 +221,7 @@ def _class(folder, size):
 
 @pytest.mark.slow
 def test_two_hundred_submissions_with_the_right_marks_through_an_interruption(tmp_path):
+    """P20: the run is killed in the middle, taken up again, and every mark is the deserved one."""
     deserved = _class(tmp_path / "in", 200)
     command = [
         sys.executable,
@@ -258,7 +259,17 @@ def test_two_hundred_submissions_with_the_right_marks_through_an_interruption(tm
 def test_the_same_command_on_dask(tmp_path):
     pytest.importorskip("distributed")
     deserved = {f"s{n}": hand_in(tmp_path / "in", f"s{n}", "e02", parts="abc"[:n]) for n in range(4)}
-    command = [sys.executable, "-m", "mamlkit.grade", "in", "--out", "out", "--solutions", str(SOLUTIONS), "--accept-limits"]
+    command = [
+        sys.executable,
+        "-m",
+        "mamlkit.grade",
+        "in",
+        "--out",
+        "out",
+        "--solutions",
+        str(SOLUTIONS),
+        "--accept-limits",
+    ]
     done = subprocess.run([*command, "--backend", "dask"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "out" / "grades.csv").open()))

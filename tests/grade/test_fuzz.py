@@ -28,22 +28,48 @@ from .conftest import assignment, fill, release, right_answers
 
 SECONDS = float(os.environ.get("MAMLKIT_FUZZ", "0"))
 LONG = settings(
-    max_examples=1000 if SECONDS else 100, derandomize=not SECONDS, deadline=None, database=None,
+    max_examples=1000 if SECONDS else 100,
+    derandomize=not SECONDS,
+    deadline=None,
+    database=None,
     suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+)
 TEXT = st.text(st.characters(), max_size=30) | st.sampled_from(
-    ["\ud800", "\x1b[2J", "=1", "%%time", "!ls", "# ANSWER e02.a (keep this line)", "e02.a", "answer", "code", "\0", "idle"]
+    [
+        "\ud800",
+        "\x1b[2J",
+        "=1",
+        "%%time",
+        "!ls",
+        "# ANSWER e02.a (keep this line)",
+        "e02.a",
+        "answer",
+        "code",
+        "\0",
+        "idle",
+    ]
 )
 SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
-JSON = st.recursive(SCALAR, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12)
-SOURCE = TEXT | st.lists(TEXT, max_size=3) | st.sampled_from([*right_answers("e02").values(), "def f(:", "(" * 300, "x = " + "-" * 3000 + "1", "import numpy as np\nnp = 1"])
+JSON = st.recursive(
+    SCALAR, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12
+)
+SOURCE = (
+    TEXT
+    | st.lists(TEXT, max_size=3)
+    | st.sampled_from(
+        [*right_answers("e02").values(), "def f(:", "(" * 300, "x = " + "-" * 3000 + "1", "import numpy as np\nnp = 1"]
+    )
+)
 CELL = st.fixed_dictionaries(
     {},
     optional={
         "cell_type": st.sampled_from(["code", "markdown", "raw"]) | JSON,
         "source": SOURCE | JSON,
         "id": st.sampled_from(["e02-a-answer", "e02-b-answer", "e02-setup"]) | JSON,
-        "metadata": st.fixed_dictionaries({"mamlkit": st.fixed_dictionaries({}, optional={"role": TEXT | JSON, "part": TEXT | JSON})}) | JSON,
+        "metadata": st.fixed_dictionaries(
+            {"mamlkit": st.fixed_dictionaries({}, optional={"role": TEXT | JSON, "part": TEXT | JSON})}
+        )
+        | JSON,
         "outputs": JSON,
         "input": SOURCE | JSON,
     },
@@ -52,7 +78,8 @@ NOTEBOOK = st.fixed_dictionaries(
     {"nbformat": st.sampled_from([4, 3, "4", 5, 4.0, 1e300, float("nan")]) | JSON},
     optional={
         "cells": st.lists(CELL | JSON, max_size=5) | JSON,
-        "worksheets": st.lists(st.fixed_dictionaries({"cells": st.lists(CELL | JSON, max_size=3)}) | JSON, max_size=2) | JSON,
+        "worksheets": st.lists(st.fixed_dictionaries({"cells": st.lists(CELL | JSON, max_size=3)}) | JSON, max_size=2)
+        | JSON,
         "metadata": st.fixed_dictionaries({"mamlkit": st.fixed_dictionaries({"exercise": TEXT | JSON}) | JSON}) | JSON,
         "nbformat_minor": JSON,
     },
@@ -111,7 +138,10 @@ NAME = st.binary(min_size=1, max_size=40).filter(lambda raw: not set(raw) & set(
 
 @for_a_while
 @LONG
-@given(names=st.lists(NAME | st.sampled_from([b"e02", b"J\xf6rg_e02", b"=e01;", b"e01_e02"]), min_size=1, max_size=2), file=NAME)
+@given(
+    names=st.lists(NAME | st.sampled_from([b"e02", b"J\xf6rg_e02", b"=e01;", b"e01_e02"]), min_size=1, max_size=2),
+    file=NAME,
+)
 def test_any_name_makes_a_line_in_every_report(tmp_path_factory, names, file):
     top = tmp_path_factory.mktemp("names")
     folder = os.path.join(os.fsencode(top / "in"), *names)
@@ -131,20 +161,44 @@ def test_any_name_makes_a_line_in_every_report(tmp_path_factory, names, file):
 
 
 def _record(entry):
-    return {"student": entry.student, "file": entry.file, "sha256": entry.sha256, "seed": 1, "source_sha256": "", "exercise": entry.exercise,
-            "title": "", "status": "unreadable", "points": 0, "out_of": 0, "parts": [], "notes": list(entry.notes), "isolation": "",
-            "seconds": 0.0, "starting": 0.0}  # fmt: skip
+    return {
+        "student": entry.student,
+        "file": entry.file,
+        "sha256": entry.sha256,
+        "seed": 1,
+        "source_sha256": "",
+        "exercise": entry.exercise,
+        "title": "",
+        "status": "unreadable",
+        "points": 0,
+        "out_of": 0,
+        "parts": [],
+        "notes": list(entry.notes),
+        "isolation": "",
+        "seconds": 0.0,
+        "starting": 0.0,
+    }
 
 
 VALUE = JSON | st.recursive(
-    st.builds(lambda text: {"float": text}, TEXT) | st.builds(lambda text: {"other": text}, TEXT | JSON)
-    | st.builds(lambda a, d, s: {"array": a, "dtype": d, "shape": s}, st.sampled_from(["", "AAAAAAAA8D8=", "!"]) | JSON,
-                st.sampled_from(["<f8", "|b1", "<c16", "O", "<M8[s]"]) | JSON, st.sampled_from([[], [1], [0], [-1], [True]]) | JSON),
-    lambda inner: st.builds(lambda items: {"list": items}, st.lists(inner, max_size=3))
-    | st.builds(lambda items: {"dict": items}, st.dictionaries(TEXT, inner, max_size=3)),
+    st.builds(lambda text: {"float": text}, TEXT)
+    | st.builds(lambda text: {"other": text}, TEXT | JSON)
+    | st.builds(
+        lambda a, d, s: {"array": a, "dtype": d, "shape": s},
+        st.sampled_from(["", "AAAAAAAA8D8=", "!"]) | JSON,
+        st.sampled_from(["<f8", "|b1", "<c16", "O", "<M8[s]"]) | JSON,
+        st.sampled_from([[], [1], [0], [-1], [True]]) | JSON,
+    ),
+    lambda inner: (
+        st.builds(lambda items: {"list": items}, st.lists(inner, max_size=3))
+        | st.builds(lambda items: {"dict": items}, st.dictionaries(TEXT, inner, max_size=3))
+    ),
     max_leaves=6,
-)  # fmt: skip
-OUTCOME = st.fixed_dictionaries({}, optional={"value": VALUE, "error": TEXT | JSON, "unanswered": JSON, "changed": JSON}) | JSON
+)
+OUTCOME = (
+    st.fixed_dictionaries({}, optional={"value": VALUE, "error": TEXT | JSON, "unanswered": JSON, "changed": JSON})
+    | JSON
+)
 
 
 @for_a_while
@@ -184,11 +238,26 @@ class Deaf(ContainedKernel):
 
 
 SESSION = Session(key=b"key", check_pid=False)
-CONTENT = st.fixed_dictionaries({}, optional={
-    "execution_state": st.sampled_from(["idle", "busy"]) | JSON, "name": TEXT | JSON, "text": TEXT | JSON, "data": JSON, "metadata": JSON,
-    "ename": TEXT | JSON, "evalue": TEXT | JSON, "traceback": st.lists(TEXT | JSON, max_size=3) | JSON, "execution_count": JSON,
-}) | JSON  # fmt: skip
-TYPE = st.sampled_from(["status", "stream", "display_data", "execute_result", "error", "comm_open", "clear_output"]) | TEXT
+CONTENT = (
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "execution_state": st.sampled_from(["idle", "busy"]) | JSON,
+            "name": TEXT | JSON,
+            "text": TEXT | JSON,
+            "data": JSON,
+            "metadata": JSON,
+            "ename": TEXT | JSON,
+            "evalue": TEXT | JSON,
+            "traceback": st.lists(TEXT | JSON, max_size=3) | JSON,
+            "execution_count": JSON,
+        },
+    )
+    | JSON
+)
+TYPE = (
+    st.sampled_from(["status", "stream", "display_data", "execute_result", "error", "comm_open", "clear_output"]) | TEXT
+)
 MESSAGE = st.tuples(TYPE | JSON, CONTENT, st.sampled_from([{"msg_id": "cell"}, {}, {"msg_id": 1}]) | JSON)
 
 
@@ -207,10 +276,16 @@ def test_any_message_of_a_kernel_ends_in_outputs_or_in_its_loss(messages):
     item, kernel = IPyNbCell.__new__(IPyNbCell), Deaf(messages)
     cell = SimpleNamespace(source="x", execution_count=None, outputs=[])
     fields = {
-        "options": {"skip": False, "check": False, "check_exception": False}, "output_timeout": 1, "cell_num": 0, "cell": cell,
-        "config": SimpleNamespace(option=SimpleNamespace(nbval_cell_timeout=1)), "test_outputs": None,
-        "parent": SimpleNamespace(kernel=kernel, timed_out=False, get_kernel_message=lambda timeout: kernel.get_message("iopub")),
-    }  # fmt: skip
+        "options": {"skip": False, "check": False, "check_exception": False},
+        "output_timeout": 1,
+        "cell_num": 0,
+        "cell": cell,
+        "config": SimpleNamespace(option=SimpleNamespace(nbval_cell_timeout=1)),
+        "test_outputs": None,
+        "parent": SimpleNamespace(
+            kernel=kernel, timed_out=False, get_kernel_message=lambda timeout: kernel.get_message("iopub")
+        ),
+    }
     for name, value in fields.items():
         setattr(item, name, value)
     with contextlib.suppress(KernelLost, NbCellError), contextlib.redirect_stdout(io.StringIO()):

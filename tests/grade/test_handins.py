@@ -59,7 +59,10 @@ def test_the_notebook_says_itself_which_exercise_it_is(tmp_path):
     assert [entry.exercise for entry in find(tmp_path, STEMS)] == ["e03"]
 
 
-@pytest.mark.parametrize("name", ["ada/._e02.ipynb", "__MACOSX/ada/e02.ipynb", "ada/.ipynb_checkpoints/e02-checkpoint.ipynb", ".git/e02.ipynb"])
+@pytest.mark.parametrize(
+    "name",
+    ["ada/._e02.ipynb", "__MACOSX/ada/e02.ipynb", "ada/.ipynb_checkpoints/e02-checkpoint.ipynb", ".git/e02.ipynb"],
+)
 def test_what_a_computer_leaves_is_nobodys(tmp_path, name):
     put(tmp_path / name)
     assert find(tmp_path, STEMS) == []

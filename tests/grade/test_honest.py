@@ -13,7 +13,9 @@ from mamlkit.grade.judge import answers, judge
 from .conftest import assignment, data, fill, grade, parts, points, right_answers, said
 
 
-@pytest.mark.parametrize("value", [np.float64(2.5), np.array(2.5), np.int64(3), np.array(True), np.array(2.5, dtype="f4")])
+@pytest.mark.parametrize(
+    "value", [np.float64(2.5), np.array(2.5), np.int64(3), np.array(True), np.array(2.5, dtype="f4")]
+)
 def test_a_single_number_keeps_its_shape(value):
     again = wire.decode(wire.encode(value))
     assert np.shape(again) == ()
@@ -29,19 +31,24 @@ def test_a_tensor_of_one_number_keeps_its_shape():
     ("part", "old", "new"),
     [
         ("e01.c", "return int(np.argmin(after)), int(np.argmin(before))", "return np.argmin(after), np.argmin(before)"),
-        ("e01.c", "return int(np.argmin(after)), int(np.argmin(before))",
-         "return np.array([np.argmin(after), np.argmin(before)])"),
+        (
+            "e01.c",
+            "return int(np.argmin(after)), int(np.argmin(before))",
+            "return np.array([np.argmin(after), np.argmin(before)])",
+        ),
         ("e01.b", "return np.mean(losses)", "return np.array(np.mean(losses))"),
         ("e01.b", "return np.mean(losses)", "return np.asarray(losses).mean(keepdims=False)"),
     ],
-)  # fmt: skip
+)
 def test_an_everyday_way_to_return_numbers_is_right_in_notebook_and_class(grader, part, old, new):
     """P12: NumPy's own numbers and arrays without axes are the numbers that they hold."""
     source = right_answers("e01")[part].replace(old, new)
     assert source != right_answers("e01")[part]
     namespace = {"np": np}
     exec(source, namespace)
-    function = next(value for name, value in namespace.items() if name in {"outer_objective", "best_start_and_best_model"})
+    function = next(
+        value for name, value in namespace.items() if name in {"outer_objective", "best_start_and_best_model"}
+    )
     key = parts("e01")[part].key(seed=1)
     assert judge(answers(function, key), key).right
     assert points(grader("e01", fill("e01", {part: source})))[part] > 0
@@ -67,14 +74,23 @@ def test_a_kernel_that_ends_a_moment_later_costs_the_answer_at_fault(grader, sec
 
 def edited(name, change, parts_=None):
     """Return the solved notebook after `change(cells by id, list of cells)`."""
-    notebook = fill(name, {part: text for part, text in right_answers(name).items() if parts_ is None or part in parts_})
+    notebook = fill(
+        name, {part: text for part, text in right_answers(name).items() if parts_ is None or part in parts_}
+    )
     change({cell["id"]: cell for cell in notebook["cells"]}, notebook["cells"])
     return notebook
 
 
 def code(source, **fields):
-    return {"cell_type": "code", "id": f"new-{abs(hash(source))}", "metadata": {}, "source": source, "outputs": [],
-            "execution_count": None, **fields}  # fmt: skip
+    return {
+        "cell_type": "code",
+        "id": f"new-{abs(hash(source))}",
+        "metadata": {},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+        **fields,
+    }
 
 
 STEP = "phi = theta - alpha * (A @ theta + b)  # the inner step looks at the support loss alone"
@@ -100,7 +116,13 @@ def helper_below_the_answer(by_id, cells):
 
 
 def helper_of_a_helper_and_a_constant(by_id, cells):
-    cells.insert(3, code("import math\nfrom functools import reduce as fold\nONE = math.cos(0.0)\n" + HELPER.replace("alpha *", "ONE * scaled(alpha) *")))
+    cells.insert(
+        3,
+        code(
+            "import math\nfrom functools import reduce as fold\nONE = math.cos(0.0)\n"
+            + HELPER.replace("alpha *", "ONE * scaled(alpha) *")
+        ),
+    )
     cells.insert(5, code("scaled = lambda alpha: fold(lambda a, b: a * b, [alpha, ONE])"))
     swap(by_id["e02-a-answer"], (STEP, "phi = inner_step(theta, A, b, alpha)"))
 
@@ -113,7 +135,9 @@ def import_in_the_setup_cell(by_id, cells):
 def answer_split_over_two_cells(by_id, cells):
     head, _, tail = "".join(by_id["e02-a-answer"]["source"]).partition("\n")
     by_id["e02-a-answer"]["source"] = f"{head}\nimport math"
-    cells.insert([c["id"] for c in cells].index("e02-a-answer") + 1, code(tail.replace("alpha * A", "math.cos(0) * alpha * A")))
+    cells.insert(
+        [c["id"] for c in cells].index("e02-a-answer") + 1, code(tail.replace("alpha * A", "math.cos(0) * alpha * A"))
+    )
 
 
 def all_answers_in_the_first_cell(by_id, cells):
@@ -128,7 +152,9 @@ def magic_above_the_marker(by_id, cells):
 
 
 def magic_above_the_marker_of_a_lost_cell(by_id, cells):
-    by_id["e02-a-answer"].update(id="other", metadata={}, source="%%time\n\n" + "".join(by_id["e02-a-answer"]["source"]))
+    by_id["e02-a-answer"].update(
+        id="other", metadata={}, source="%%time\n\n" + "".join(by_id["e02-a-answer"]["source"])
+    )
 
 
 def shell_above_an_unmarked_function(by_id, cells):
@@ -146,10 +172,18 @@ def answer_turned_into_raw(by_id, cells):
 
 
 def a_blank_line_and_spaces_above_the_marker(by_id, cells):
-    by_id["e02-a-answer"].update(id="other", metadata={}, source="\n\n  #  ANSWER e02.a\n" + "".join(by_id["e02-a-answer"]["source"]).partition("\n")[2])
+    by_id["e02-a-answer"].update(
+        id="other",
+        metadata={},
+        source="\n\n  #  ANSWER e02.a\n" + "".join(by_id["e02-a-answer"]["source"]).partition("\n")[2],
+    )
 
 
-EDITS = [value for value in list(globals().values()) if callable(value) and getattr(value, "__code__", None) and value.__code__.co_varnames[:2] == ("by_id", "cells")]
+EDITS = [
+    value
+    for value in list(globals().values())
+    if callable(value) and getattr(value, "__code__", None) and value.__code__.co_varnames[:2] == ("by_id", "cells")
+]
 
 
 @pytest.mark.parametrize("change", EDITS, ids=lambda change: change.__name__)
@@ -161,7 +195,9 @@ def test_what_is_green_in_the_notebook_is_right_in_the_class(grader, change):
 
 
 def test_nothing_is_taken_along_that_no_answer_needs(grader):
-    notebook = edited("e02", lambda by_id, cells: cells.insert(3, code("theta = 1\nraise ValueError\nimport os\nos._exit(1)")))
+    notebook = edited(
+        "e02", lambda by_id, cells: cells.insert(3, code("theta = 1\nraise ValueError\nimport os\nos._exit(1)"))
+    )
     result = grader("e02", notebook)
     assert (result.points, result.notes) == (10, [])
 
@@ -175,18 +211,26 @@ def test_a_helper_can_replace_neither_a_check_nor_another_answer(grader):
 
 @pytest.mark.parametrize(
     ("call", "kind"),
-    [("return input('theta?')", "error"), ("raise NotImplementedError('sparse is not supported')", "error"),
-     ("raise NotImplementedError", "unanswered"), ("raise NotImplementedError('your answer here')", "unanswered")],
-)  # fmt: skip
+    [
+        ("return input('theta?')", "error"),
+        ("raise NotImplementedError('sparse is not supported')", "error"),
+        ("raise NotImplementedError", "unanswered"),
+        ("raise NotImplementedError('your answer here')", "unanswered"),
+    ],
+)
 def test_only_the_stub_is_no_answer(grader, call, kind):
-    result = grader("e02", fill("e02", {"e02.a": f"def meta_gradient(theta, A, b, B, d, alpha):\n    {call}\n    pass"}))
+    result = grader(
+        "e02", fill("e02", {"e02.a": f"def meta_gradient(theta, A, b, B, d, alpha):\n    {call}\n    pass"})
+    )
     assert result.parts[0].kind == kind
 
 
 def test_a_set_up_cell_that_does_not_end_is_the_graders_failure():
     """P15: nobody's part is blamed for what no student has written."""
     task = assignment("e02")
-    cells = tuple(replace(c, source="import time\ntime.sleep(30)") if c.role == "setup" else c for c in task.exercise.cells)
+    cells = tuple(
+        replace(c, source="import time\ntime.sleep(30)") if c.role == "setup" else c for c in task.exercise.cells
+    )
     slow = replace(task.exercise, cells=cells, limits={"cell_seconds": 1, "total_seconds": 3})
     result = grade(data(fill("e02", right_answers("e02"))), replace(task, exercise=slow))
     assert result.status == "failed"
@@ -196,7 +240,10 @@ def test_a_set_up_cell_that_does_not_end_is_the_graders_failure():
 
 def test_a_set_up_cell_may_take_longer_than_an_answer():
     task = assignment("e02")
-    cells = tuple(replace(c, source=f"{c.source}\nimport time\ntime.sleep(2)") if c.role == "setup" else c for c in task.exercise.cells)
+    cells = tuple(
+        replace(c, source=f"{c.source}\nimport time\ntime.sleep(2)") if c.role == "setup" else c
+        for c in task.exercise.cells
+    )
     slow = replace(task.exercise, cells=cells, limits={"cell_seconds": 1})
     assert grade(data(fill("e02", right_answers("e02"))), replace(task, exercise=slow)).points == 10
 
@@ -209,7 +256,7 @@ def test_importing_matplotlib_takes_none_of_the_answers_time(grader):
 
 
 def as_format_3():
-    notebook = nbformat.from_dict(fill("e02", {part: text for part, text in right_answers("e02").items()}))
+    notebook = nbformat.from_dict(fill("e02", dict(right_answers("e02").items())))
     for cell in notebook.cells:
         cell.source = "".join(cell.source)
     return nbformat.convert(notebook, 3)

@@ -102,10 +102,16 @@ MISTAKES = {
     "no part": (without("part"), "declared nowhere|no.*a check|e99.a"),
     "no function": (source("answer", "def double(x):", "if True:"), "must be a function"),
     "no Python": (source("answer", "def double(x):", "def double(x:"), "this is no Python"),
-    "an answer that does not run": (source("answer", "# ANSWER e99.a (keep this line)", "# ANSWER e99.a (keep this line)\nnothing"), "NameError"),
+    "an answer that does not run": (
+        source("answer", "# ANSWER e99.a (keep this line)", "# ANSWER e99.a (keep this line)\nnothing"),
+        "NameError",
+    ),
     "needs what is not there": (source("part", "points=2", "points=2, needs=('e99.b',)"), "needs 'e99.b'"),
     "draws no dictionary": (source("part", "return {", "return 1 or {"), "e99.a"),
-    "a part that is answered nowhere": (source("part", "@doubling.draw", "Part('e99.b', points=1)\n@doubling.draw"), "Part e99.b is declared, but no answer"),
+    "a part that is answered nowhere": (
+        source("part", "@doubling.draw", "Part('e99.b', points=1)\n@doubling.draw"),
+        "Part e99.b is declared, but no answer",
+    ),
 }
 
 
@@ -132,7 +138,9 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
     assert done.stdout.count("\n  - ") == 5
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"nbformat": 4, "cells": [1]}', b'{"nbformat": 3}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"nbformat": 4, "cells": [1]}', b'{"nbformat": 3}', b"\xff\xfe"]
+)
 def test_a_file_that_is_no_notebook_has_a_sentence(tmp_path, content, capsys):
     (tmp_path / "e99.ipynb").write_bytes(content)
     assert cli.main(["check", str(tmp_path / "e99.ipynb")]) == 1
@@ -190,6 +198,7 @@ def test_a_run_that_somebody_has_been_at_is_a_sentence(tmp_path):
 
 def test_a_class_is_graded_with_limits_alone_only_where_somebody_has_accepted_them(tmp_path, monkeypatch, capsys):
     """P19: without namespaces a class run stops and asks for --accept-limits."""
+
     def none_here(**_):
         raise GraderError("no namespaces here")
 

@@ -49,7 +49,7 @@ def test_a_kernel_inherits_nothing_that_is_open(grader):
 
 
 def test_what_an_answer_writes_to_every_descriptor_reaches_no_classmate(grader):
-    spoil = "import os\nfor fd in range(3, 40):\n    try:\n        os.write(fd, b'{\"error\": \"gone\"}\\n')\n"
+    spoil = 'import os\nfor fd in range(3, 40):\n    try:\n        os.write(fd, b\'{"error": "gone"}\\n\')\n'
     grader("e02", answered(f"{spoil}    except OSError: pass"), cell_seconds=2)
     for _ in range(2):
         assert grader("e02", fill("e02", right_answers("e02"))).points == 10
@@ -127,13 +127,17 @@ def test_each_hand_in_gets_inputs_of_its_own(tmp_path, monkeypatch):
     run = ClassRun(ROOT / "solutions", tmp_path / "out")
     for cells in (0, 1, 0):
         notebook = release("e02")
-        notebook["cells"] += [{"cell_type": "markdown", "id": f"x{n}", "metadata": {}, "source": ""} for n in range(cells)]
+        notebook["cells"] += [
+            {"cell_type": "markdown", "id": f"x{n}", "metadata": {}, "source": ""} for n in range(cells)
+        ]
         (tmp_path / "e02.ipynb").write_bytes(data(notebook))
         (record,) = run.grade(find(tmp_path / "e02.ipynb", run.stems), jobs=1)
     assert len(seen) == 3
     assert seen[0] == seen[2]
     for first, second in zip(seen[0], seen[1], strict=True):
-        shared = [trial for trial in first["trials"] if trial["inputs"] in [other["inputs"] for other in second["trials"]]]
+        shared = [
+            trial for trial in first["trials"] if trial["inputs"] in [other["inputs"] for other in second["trials"]]
+        ]
         assert shared == []
     with KeyMaker(solution("e02")) as maker:  # for an appeal: the record says all that the inputs follow from
         assert maker.assignment(*seed_of(record["seed"], record["sha256"])).keys == seen[2]
@@ -160,7 +164,9 @@ def _six_digits(value):
 def _nearly(key: Key):
     from mamlkit.grade import wire
 
-    return [{"value": wire.encode([7, 7] if isinstance(t.expected, list) else 1.01 * t.expected + 1)} for t in key.trials]
+    return [
+        {"value": wire.encode([7, 7] if isinstance(t.expected, list) else 1.01 * t.expected + 1)} for t in key.trials
+    ]
 
 
 TRIMS = """\

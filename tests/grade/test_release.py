@@ -107,7 +107,16 @@ def _written(tmp_path, *cells, text="# T\n## a · 1 point"):
     heading = {"cell_type": "markdown", "id": "t", "metadata": {}, "source": text}
     about = {"mamlkit": {"exercise": "e99", "title": "T"}}
     path = tmp_path / "e99_t.ipynb"
-    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": [heading, _cell("setup", SETUP, ""), *cells]}))
+    path.write_text(
+        json.dumps(
+            {
+                "nbformat": 4,
+                "nbformat_minor": 5,
+                "metadata": about,
+                "cells": [heading, _cell("setup", SETUP, ""), *cells],
+            }
+        )
+    )
     return path
 
 
