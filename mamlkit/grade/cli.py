@@ -99,7 +99,11 @@ def _grade(options: argparse.Namespace) -> list[dict[str, Any]]:
     if options.out and options.out.exists() and not options.out.is_dir():
         raise NotADirectoryError(f"--out {options.out} is a file; give a folder")
     run = classroom.ClassRun(options.solutions, options.out, options.seed, _isolation(options), options.submissions)
-    entries = [entry for path in options.submissions for entry in handins.find(path, run.stems)]
+    entries = [
+        entry
+        for path in options.submissions
+        for entry in handins.find(path, run.stems, (options.solutions, options.out))
+    ]
     if not entries:
         raise FileNotFoundError(f"no notebook in {', '.join(map(str, options.submissions))}")
     jobs = options.jobs if options.jobs > 0 else joblib.cpu_count()

@@ -45,7 +45,7 @@ class Entry:
             return file.read(reading.MAX_BYTES + 1)
 
 
-def find(folder: Path, stems: Sequence[str]) -> list[Entry]:
+def find(folder: Path, stems: Sequence[str], ignore: Sequence[Path | None] = ()) -> list[Entry]:
     """Return what was handed in under `folder`, a file or a folder, sorted.
 
     Parameters
@@ -54,23 +54,27 @@ def find(folder: Path, stems: Sequence[str]) -> list[Entry]:
         Where to look.
     stems : sequence of str
         The instructor's notebooks without their suffix, such as ``e02_meta_gradient_of_a_quadratic``.
+    ignore : sequence of Path
+        Folders that are not handed in, should they lie there.
     """
     if folder.is_file():
         return [_entry(folder, Path(folder.name), stems)]
-    entries = [_entry(path, path.relative_to(folder), stems, problem) for path, problem in _walk(folder)]
+    entries = [_entry(path, path.relative_to(folder), stems, problem) for path, problem in _walk(folder, ignore)]
     return sorted(entries, key=lambda entry: (entry.student, entry.file))
 
 
-def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
+def _walk(folder: Path, ignore: Sequence[Path | None]) -> Iterator[tuple[Path, str]]:
     """Yield notebooks, and whatever cannot be looked into, with the problem that there is."""
     problems: list[tuple[Path, str]] = []
 
     def note(error: OSError) -> None:
         problems.append((Path(error.filename), f"The folder cannot be read: {error.strerror}."))
 
+    left_out = {path.resolve() for path in ignore if path}
     full, other = set[Path](), dict[Path, str]()
     for place, folders, files in os.walk(folder, onerror=note):
-        here, folders[:] = Path(place), sorted(name for name in folders if not _is_nobodys(name))
+        here = Path(place)
+        folders[:] = sorted(n for n in folders if not _is_nobodys(n) and (here / n).resolve() not in left_out)
         top = folder / here.relative_to(folder).parts[0] if here != folder else folder
         for name in files:
             if NOTEBOOK.search(name) and not _is_nobodys(name):

@@ -77,6 +77,13 @@ def test_two_files_that_claim_one_place_are_reported(tmp_path):
     assert noted == {"ada/e02.ipynb", "ada/e02 (1).ipynb", "Ada_e02.ipynb"}
 
 
+def test_what_the_grader_writes_and_reads_itself_is_not_handed_in(tmp_path):
+    for name in ("ada/e02.ipynb", "solutions/e02.ipynb", "grades/e02.ipynb", "grades/grades.csv"):
+        put(tmp_path / name)
+    found = find(tmp_path, STEMS, (tmp_path / "solutions", tmp_path / "grades", None))
+    assert [entry.student for entry in found] == ["ada"]
+
+
 def test_who_is_not_named_is_told(tmp_path):
     put(tmp_path / "e02.ipynb")
     (entry,) = find(tmp_path, STEMS)

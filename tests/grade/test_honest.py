@@ -304,7 +304,6 @@ WHOLE = data(fill("e02", {}))
         (b"%PDF-1.7", "a PDF"),
         (b"def meta_gradient(): pass", "not JSON from line 1"),
         (b'{"a": 1}', "without a notebook's fields"),
-        (b'{"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code"}]}]}', "cannot be converted"),
         (b'{"nbformat": 2, "worksheets": []}', "format 2"),
     ],
 )
