@@ -9,9 +9,9 @@ from mamlkit.grade.judge import Key, Trial, answers, judge
 from .conftest import parts
 
 
-def told(function, reveal=True, rng=np.random.default_rng(3)):
+def told(function, reveal=True):
     """Return the advice on an answer where A @ x, n steps long, is right."""
-    trials = []
+    trials, rng = [], np.random.default_rng(3)
     for size, steps in ((3, 2), (2, 1), (4, 3), (1, 1), (2, 2), (3, 1)):
         A, x = np.round(rng.normal(size=(size, size)), 2), np.round(rng.normal(size=size), 2)
         trials.append(Trial({"A": A, "x": x, "num_steps": steps}, np.linalg.matrix_power(A, steps) @ x))
