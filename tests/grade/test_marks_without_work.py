@@ -96,13 +96,15 @@ def test_no_conftest_is_loaded_from_above_the_notebook(tmp_path):
 
 READS_MEMORY = """\
 import os
+def holds_keys(command):
+    return ('mamlkit' in command or 'popen_loky' in command) and 'grade.kernels' not in command  # kernels have none
 def meta_gradient(*args, **kwargs):
     seen = []
     for pid in filter(str.isdigit, os.listdir('/proc')):
         try:
             command = open(f'/proc/{pid}/cmdline').read()
             open(f'/proc/{pid}/mem', 'rb').close()
-            if int(pid) != os.getpid() and ('mamlkit' in command or 'popen_loky' in command): seen.append(command[:200])
+            seen += [command[:200]] if holds_keys(command) else []
         except OSError: pass
     raise LookupError(f'{len(seen)} readable: {seen}')
 """
