@@ -59,7 +59,7 @@ class Service:
         deadline = time.monotonic() + seconds
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
-        except OSError as error:
+        except (OSError, ValueError) as error:  # it has ended, or was ended before
             raise self._gone("has ended") from error
         return self._reply(deadline)
 

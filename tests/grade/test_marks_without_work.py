@@ -218,3 +218,11 @@ def test_a_folder_of_the_machine_that_is_not_a_library_is_not_there(contained):
 def test_the_whole_solution_still_earns_everything_where_folders_are_hidden(contained):
     task = replace(contained("namespaces"), hidden=(str(ROOT / "solutions"), "/nowhere"))
     assert grade(data(fill("e02", right_answers("e02"))), task).points == assignment("e02").exercise.points["e02.a"] + 7
+
+
+def test_a_helper_that_was_given_up_says_so_again():
+    service = Service.__new__(Service)
+    with pytest.raises(GraderError, match="in time"):
+        service.__init__("json.tool", environment=own_environment(), seconds=0.5)
+    with pytest.raises(GraderError, match="has ended"):
+        service.ask({"start": 1})
