@@ -25,7 +25,7 @@ def test_the_inner_step_follows_the_slope():
 
 
 @pytest.mark.parametrize("delta", [1.7, np.radians(110), 2.6])
-def test_the_best_initialisation_is_the_worst_average_model(delta):
+def test_r1a_the_best_initialisation_is_the_worst_average_model(delta):
     after = compass.outer_loss(GRID, delta=delta, inner_lr=compass.solving_rate(delta))
     before = compass.mean_loss(GRID, delta=delta)
     middle = len(GRID) // 2
