@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -14,10 +13,12 @@ import traitlets
 from mamlkit.explorers.controls import Control
 from mamlkit.explorers.grid import Grid
 from mamlkit.explorers.pack import pack
+from mamlkit.explorers.web import script, style, tags
 from mamlkit.scene import Scene
 from mamlkit.text import text
 
-HERE = Path(__file__).parent
+SCRIPTS = ("numbers", "page", "controls", "draw", "figure", "hosts")
+STYLES = ("explorer",)
 PAGE_TEXTS = ("reset", "link", "copied", "in_address", "table", "mark", "x", "y", "point", "drag", "legend")
 
 
@@ -72,8 +73,8 @@ class Explorer(anywidget.AnyWidget):
     'A point. y: 4.000.'
     """
 
-    _esm = HERE / "explorer.js"
-    _css = HERE / "explorer.css"
+    _esm = script(*SCRIPTS)
+    _css = style(*STYLES)
     spec = traitlets.Dict().tag(sync=True)
 
     def __init__(
@@ -99,12 +100,11 @@ class Explorer(anywidget.AnyWidget):
         state = {name: getattr(self, name) for name in self._grid.controls}
         data = json.dumps({"spec": self.spec, "state": state}, ensure_ascii=False).replace("</", "<\\/")
         title, message = html.escape(self.spec["title"]), html.escape(text("explorer.noscript"))
+        look, life = tags("explorer", scripts=SCRIPTS, styles=STYLES)
         return (
             f'<div class="mk-explorer" data-static data-name="{self.spec["name"]}" role="group" aria-label="{title}">'
-            f"<style>{(HERE / 'explorer.css').read_text('utf-8')}</style>"
-            f"<noscript><p>{message}</p>{picture(self.scene()).tag('svg')}</noscript>"
-            f'<script type="application/json">{data}</script></div>'
-            f'<script type="module">{(HERE / "explorer.js").read_text("utf-8")}</script>'
+            f"{look}<noscript><p>{message}</p>{picture(self.scene()).tag('svg')}</noscript>"
+            f'<script type="application/json">{data}</script></div>{life}'
         )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

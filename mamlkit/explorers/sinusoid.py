@@ -90,6 +90,7 @@ def wave_explorer(x: ArrayLike, curves: Mapping[str, ArrayLike], support: ArrayL
     return Explorer(
         scene,
         title=text("sinusoid.title"),
+        name="waves",
         step=Slider(np.arange(num_steps + 1), 1, text("sinusoid.step"), digits=0),
         wave=Choice(tuple(range(1, len(truth) + 1)), 1, text("sinusoid.wave")),
     )
