@@ -89,6 +89,7 @@ def share_base_url(app: Sphinx, config) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", share_base_url, priority=1)
+    app.setup_extension("live")
     app.add_directive("claim", ClaimDirective)
     app.add_directive("claims", ClaimsDirective)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

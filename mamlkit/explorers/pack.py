@@ -1,4 +1,4 @@
-"""Pack the frames of a grid into the compact form that `explorer.js` reads.
+"""Pack the frames of a grid into the compact form that the scripts in ``web/`` read.
 
 Numbers lie in tables: one for each mark, one for all readouts that need the same number of nodes. Equal stretches are
 stored once, and a stretch that another begins with is stored inside it (five inner steps within ten). Coordinates of

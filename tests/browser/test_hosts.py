@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from traitlets.config import Config
 
-from mamlkit.explorers.explorer import HERE
+from mamlkit.explorers.explorer import Explorer
 from mamlkit.explorers.quadratic import quadratic_landscape
 
 # What a notebook does: the module renders into an element that is attached to the page afterwards.
@@ -40,7 +40,7 @@ def widget(explorer, open_page, tmp_path):
     blank.write_text("<!doctype html><html lang='en'><meta charset='utf-8'><title>Notebook</title><body></body></html>")
     page = open_page(blank.as_uri())
     state = {name: getattr(explorer, name) for name in ("alpha", "curvature", "num_steps", "theta")}
-    page.evaluate(RENDER, [(HERE / "explorer.js").read_text("utf-8"), json.loads(json.dumps(explorer.spec)), state])
+    page.evaluate(RENDER, [Explorer._esm, json.loads(json.dumps(explorer.spec)), state])
     page.locator("svg[role=img] .mk-ring").wait_for()
     return page
 
