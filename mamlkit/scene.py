@@ -36,6 +36,7 @@ ROLES: dict[str, Style] = {
     "support": Style("#7a3db8", "#cda8ff"),
     "query": Style("#4a4a4a", "#d0d0d0", dash=(1, 2), marker="diamond"),
     "initial": Style("#1c1c1c", "#f5f5f5", dash=(2, 2.5), marker="handle"),
+    "nearby": Style("#b3261e", "#ff8f85", dash=(4, 2), marker="triangle"),  # a start moved a little
     "optimum": Style("#1c1c1c", "#f5f5f5", dash=(1, 2), marker="star"),
     "maml": Style("#00795a", "#35d0a2", width=3.4),
     "recomputed": Style("#4a51c9", "#a3a9ff", dash=(5, 2.5), marker="square", width=3.0),

@@ -36,6 +36,14 @@ def test_r1a_the_best_initialisation_is_the_worst_average_model(delta):
     assert after[np.argmin(before)] > after[middle] + 0.01
 
 
+@pytest.mark.parametrize("delta", [1.7, np.radians(110), 2.6])
+def test_north_beats_south_as_a_start_once_the_step_is_longer_than_a_quarter_turn(delta):
+    for inner_lr in np.linspace(0.0, np.pi / np.sin(delta), 41):
+        north, south = compass.outer_loss(np.array([0.0, np.pi]), delta=delta, inner_lr=inner_lr)
+        if abs(inner_lr * np.sin(delta) - np.pi / 2) > 1e-6:
+            assert (north < south) == (inner_lr * np.sin(delta) > np.pi / 2)
+
+
 def test_within_a_quarter_turn_the_two_agree():
     assert np.argmin(compass.mean_loss(GRID, delta=1.0)) == len(GRID) // 2
 
