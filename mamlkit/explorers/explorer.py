@@ -15,11 +15,10 @@ from mamlkit.explorers.grid import Grid
 from mamlkit.explorers.pack import pack
 from mamlkit.explorers.web import script, style, tags
 from mamlkit.scene import Scene
-from mamlkit.text import text
+from mamlkit.text import gettext as _
 
 SCRIPTS = ("numbers", "page", "controls", "draw", "figure", "hosts")
 STYLES = ("explorer",)
-PAGE_TEXTS = ("reset", "link", "copied", "in_address", "table", "mark", "x", "y", "point", "drag", "legend")
 
 
 class _ControlTrait(traitlets.TraitType):
@@ -84,10 +83,9 @@ class Explorer(anywidget.AnyWidget):
         if taken or not controls:
             raise ValueError(f"controls must have names that widgets do not use already, got {taken or controls!r}")
         self._grid = Grid(scene, controls)
-        texts = {key: text(f"explorer.{key}") for key in PAGE_TEXTS}
         name = name or scene.__name__.replace("_", "-")
         self.add_traits(**{key: _ControlTrait(control).tag(sync=True) for key, control in controls.items()})
-        super().__init__(spec={"name": name, "title": title, "texts": texts, **pack(self._grid)})
+        super().__init__(spec={"name": name, "title": title, "texts": _texts(), **pack(self._grid)})
 
     def scene(self) -> Scene:
         """Return the scene at the present values of the controls, straight from the scene function."""
@@ -99,11 +97,12 @@ class Explorer(anywidget.AnyWidget):
 
         state = {name: getattr(self, name) for name in self._grid.controls}
         data = json.dumps({"spec": self.spec, "state": state}, ensure_ascii=False).replace("</", "<\\/")
-        title, message = html.escape(self.spec["title"]), html.escape(text("explorer.noscript"))
+        title = html.escape(self.spec["title"])
+        message = _("This figure answers to sliders where scripts are allowed. Without them it shows one state:")
         look, life = tags("explorer", scripts=SCRIPTS, styles=STYLES)
         return (
             f'<div class="mk-explorer" data-static data-name="{self.spec["name"]}" role="group" aria-label="{title}">'
-            f"{look}<noscript><p>{message}</p>{picture(self.scene()).tag('svg')}</noscript>"
+            f"{look}<noscript><p>{html.escape(message)}</p>{picture(self.scene()).tag('svg')}</noscript>"
             f'<script type="application/json">{data}</script></div>{life}'
         )
 
@@ -113,3 +112,20 @@ class Explorer(anywidget.AnyWidget):
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         still = picture(self.scene())
         return {**data, "text/html": self.html(), "image/png": still.save("png"), "text/plain": still.alt}, metadata
+
+
+def _texts() -> dict[str, str]:
+    """Return the words of the frame around every explorer."""
+    return {
+        "reset": _("Reset"),
+        "link": _("Copy link to this state"),
+        "copied": _("Link copied"),
+        "in_address": _("The address bar now holds the link"),
+        "table": _("All numbers of this figure"),
+        "mark": _("mark"),
+        "x": _("across"),
+        "y": _("up"),
+        "point": _("point in the plane"),
+        "drag": _("Drag the ring, or focus it and use the arrow keys."),
+        "legend": _("Legend: show or hide"),
+    }

@@ -17,7 +17,7 @@ from mamlkit._check import Array, as_count, as_nonnegative, as_positive, as_vect
 from mamlkit.closed_form import quadratic
 from mamlkit.closed_form.quadratic import Quadratic, QuadraticTask
 from mamlkit.scene import ArrowScale, Axes, Mark, Readout, Scene, format_number
-from mamlkit.text import text
+from mamlkit.text import gettext as _
 
 if TYPE_CHECKING:
     from mamlkit.explorers.explorer import Explorer
@@ -108,15 +108,18 @@ def quadratic_scene(alpha: float, curvature: float, num_steps: int, theta: Array
         Mark("points", "theta", "initial", [theta], tag="θ"),
     ]
     readouts = [
-        Readout("outer_loss", text("quadratic.outer_loss"), _outer_loss(theta, tasks, alpha, num_steps)),
+        Readout("outer_loss", _("outer loss J(θ)"), _outer_loss(theta, tasks, alpha, num_steps)),
         *_arrow_readouts(arrows),
-        Readout(
-            "optimum", text("quadratic.optimum_at"), text("quadratic.flat") if optimum is None else optimum, digits=2
-        ),
-        Readout("product", text("quadratic.product"), _product(alpha * max(curvature, 1.0))),
+        Readout("optimum", _("lowest J at θ*"), _("everywhere on a line") if optimum is None else optimum, digits=2),
+        Readout("product", _("α × largest curvature"), _product(alpha * max(curvature, 1.0))),
     ]
-    axes = Axes(text("theta_1"), text("theta_2"), XLIM, YLIM, equal=True)
-    return Scene(axes, marks, readouts, text("quadratic.alt"), arrows=ArrowScale(longest=1.4, full_at=0.25))
+    axes = Axes(_("first parameter θ₁"), _("second parameter θ₂"), XLIM, YLIM, equal=True)
+    alt = _(
+        "The plane of two parameters with the elliptic contours of two quadratic tasks, A and B. From the "
+        "initialisation θ one inner-loop path runs towards each task's minimum. Arrows at θ show the directions in "
+        "which MAML and FOMAML would move it; a star marks the θ with the lowest outer loss."
+    )
+    return Scene(axes, marks, readouts, alt, arrows=ArrowScale(longest=1.4, full_at=0.25))
 
 
 def quadratic_landscape() -> Explorer:
@@ -134,12 +137,12 @@ def quadratic_landscape() -> Explorer:
 
     return Explorer(
         quadratic_scene,
-        title=text("quadratic.title"),
+        title=_("Two tasks, one initialisation"),
         name="quadratic-landscape",
-        alpha=Slider(INNER_LRS, 0.5, text("quadratic.alpha"), digits=2),
-        curvature=Slider(CURVATURES, MAX_CURVATURE, text("quadratic.curvature"), digits=2),
-        num_steps=Choice(NUM_STEPS, 1, text("quadratic.num_steps")),
-        theta=Point((-3.0, -2.4), (3.0, 2.4), (0.3, 1.5), text("quadratic.theta"), mark="theta", step=0.1),
+        alpha=Slider(INNER_LRS, 0.5, _("inner learning rate α"), digits=2),
+        curvature=Slider(CURVATURES, MAX_CURVATURE, _("curvature h of task A, one axis"), digits=2),
+        num_steps=Choice(NUM_STEPS, 1, _("inner steps K")),
+        theta=Point((-3.0, -2.4), (3.0, 2.4), (0.3, 1.5), _("initialisation θ"), mark="theta", step=0.1),
     )
 
 
@@ -172,11 +175,15 @@ def _landscape(alpha: float, curvature: float, num_steps: int) -> _Landscape:
 def _task_contours(tasks: tuple[QuadraticTask, ...]) -> list[Mark]:
     contours, lows = [], []
     for letter, (support, query) in zip("ab", tasks, strict=True):
-        name, label = f"task_{letter}", text(f"quadratic.task_{letter}")
+        name, label = f"task_{letter}", _task_label(letter)
         level_sets = [support.minimiser(), *_half_axes(support.A)]
         contours.append(Mark("ellipses", name, name, level_sets, label=label, tag=letter.upper(), radii=TASK_RADII))
-        lows.append(Mark("points", f"query_{letter}", "query", [query.minimiser()], label=text("quadratic.query")))
+        lows.append(Mark("points", f"query_{letter}", "query", [query.minimiser()], label=_("lowest query losses")))
     return contours + lows
+
+
+def _task_label(letter: str) -> str:
+    return {"a": _("A: support loss, path"), "b": _("B: support loss, path")}[letter]
 
 
 def _outer_contours(tasks: tuple[QuadraticTask, ...], optimum: Array, **settings: Any) -> list[Mark]:
@@ -185,7 +192,7 @@ def _outer_contours(tasks: tuple[QuadraticTask, ...], optimum: Array, **settings
     corners = np.array([[x, y] for x in XLIM for y in YLIM]) - optimum
     highest = np.einsum("ci,ij,cj->c", corners, hessian, corners).max()  # the outermost ring meets the last corner
     level_sets = [optimum, *_half_axes(hessian / highest)]
-    contours, lowest = text("quadratic.contours_j"), text("quadratic.optimum")
+    contours, lowest = _("outer loss J"), _("θ*: lowest J")
     return [
         Mark("ellipses", "outer_loss", "outer_loss", level_sets, label=contours, radii=OUTER_RADII),
         Mark("points", "optimum", "optimum", [optimum], label=lowest, tag="θ*"),
@@ -206,7 +213,7 @@ def _paths(theta: Array, tasks: tuple[QuadraticTask, ...], **settings: Any) -> l
             f"path_{letter}",
             f"task_{letter}",
             quadratic.adapt(theta, task.support, **settings),
-            label=text(f"quadratic.task_{letter}"),
+            label=_task_label(letter),
         )
         for letter, task in zip("ab", tasks, strict=True)
     ]
@@ -224,8 +231,8 @@ def _gradients(theta: Array, tasks: tuple[QuadraticTask, ...], **settings: Any) 
 
 
 def _arrow(name: str, theta: Array, gradient: Array) -> Mark:
-    label = text(f"quadratic.{name}")
-    return Mark("arrow", name, name, [theta, -gradient], label=label, visible=name != "naive")
+    labels = {"maml": _("MAML: −∇J"), "fomaml": _("FOMAML: no Jacobians"), "naive": _("bug: one Jacobian")}
+    return Mark("arrow", name, name, [theta, -gradient], label=labels[name], visible=name != "naive")
 
 
 def _outer_loss(theta: Array, tasks: tuple[QuadraticTask, ...], alpha: float, num_steps: int) -> float:
@@ -237,14 +244,20 @@ def _outer_loss(theta: Array, tasks: tuple[QuadraticTask, ...], alpha: float, nu
 def _arrow_readouts(arrows: dict[str, Array]) -> list[Readout]:
     maml, angle = arrows["maml"], partial(Readout, rule="angle", unit="°", digits=1)
     return [
-        Readout("norm_maml", text("quadratic.norm_maml"), maml, rule="norm"),
-        Readout("norm_fomaml", text("quadratic.norm_fomaml"), arrows["fomaml"], rule="norm"),
-        angle("angle_fomaml", text("quadratic.angle_fomaml"), np.array([arrows["fomaml"], maml])),
-        angle("angle_naive", text("quadratic.angle_naive"), np.array([maml, arrows["naive"]])),
+        Readout("norm_maml", _("norm, MAML gradient"), maml, rule="norm"),
+        Readout("norm_fomaml", _("norm, FOMAML gradient"), arrows["fomaml"], rule="norm"),
+        angle("angle_fomaml", _("angle, MAML to FOMAML"), np.array([arrows["fomaml"], maml])),
+        angle("angle_naive", _("angle, MAML to bug"), np.array([maml, arrows["naive"]])),
     ]
 
 
 def _product(product: float) -> str:
     """Say in words what the steepest direction makes of steps with this alpha times curvature."""
-    kind = ("below", "solved", "over", "edge")[int(np.searchsorted([1 - 1e-9, 1 + 1e-9, 2 - 1e-9], product))]
-    return text(f"quadratic.product_{kind}", product=format_number(product, 2))
+    number = format_number(product, 2)
+    if product < 1 - 1e-9:
+        return _("{product}: steps fall short", product=number)
+    if product <= 1 + 1e-9:
+        return _("{product}: solved in one step", product=number)
+    if product < 2 - 1e-9:
+        return _("{product}: steps overshoot", product=number)
+    return _("{product}: steps never settle", product=number)

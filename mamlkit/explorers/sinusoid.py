@@ -10,13 +10,12 @@ from numpy.typing import ArrayLike
 
 from mamlkit._check import Array, as_array, as_vector
 from mamlkit.scene import Axes, Mark, Readout, Scene
-from mamlkit.text import text
+from mamlkit.text import gettext as _
 
 if TYPE_CHECKING:
     from mamlkit.explorers.explorer import Explorer
 
-# What a curve may show, and the role it is drawn in.
-CURVES = {"truth": "initial", "scratch": "fomaml", "joint": "fomaml", "maml": "maml"}
+CURVES = ("truth", "scratch", "joint", "maml")  # what a curve may show; each is drawn in the role of its name
 
 
 def wave_scene(x: ArrayLike, curves: Mapping[str, ArrayLike], support: ArrayLike) -> Scene:
@@ -46,20 +45,31 @@ def wave_scene(x: ArrayLike, curves: Mapping[str, ArrayLike], support: ArrayLike
     unknown = set(lines) - set(CURVES)
     if unknown:
         raise ValueError(f"curves must be named {', '.join(CURVES)}; got {sorted(unknown)!r}")
-    marks = [
-        Mark("line", name, CURVES[name], np.column_stack([x, line]), label=text(f"sinusoid.{name}"))
-        for name, line in lines.items()
-    ]
-    marks.append(
-        Mark("points", "support", "task_a", as_array("support", support, ndim=2), label=text("sinusoid.support"))
-    )
-    axes = Axes(text("sinusoid.x"), text("sinusoid.y"), xlim=(x.min(), x.max()), ylim=(-5.5, 5.5))
-    return Scene(axes, marks, _errors(lines), text("sinusoid.alt"))
+    labels = _labels()
+    marks = [Mark("line", name, name, np.column_stack([x, line]), label=labels[name]) for name, line in lines.items()]
+    marks.append(Mark("points", "support", "support", as_array("support", support, ndim=2), label=_("support set")))
+    axes = Axes(_("input x"), _("output y"), xlim=(x.min(), x.max()), ylim=(-5.5, 5.5))
+    alt = _("A sine wave over inputs from −5 to 5, ten points on it, and curves that networks made of them.")
+    return Scene(axes, marks, _errors(lines), alt)
+
+
+def _labels() -> dict[str, str]:
+    return {
+        "truth": _("the wave"),
+        "scratch": _("network trained from scratch"),
+        "joint": _("start from joint training"),
+        "maml": _("start from MAML"),
+    }
 
 
 def _errors(lines: dict[str, Array]) -> list[Readout]:
+    labels = {
+        "scratch": _("mean squared error, from scratch"),
+        "joint": _("mean squared error, joint training"),
+        "maml": _("mean squared error, MAML"),
+    }
     return [
-        Readout(name, text(f"sinusoid.error_{name}"), float(np.mean((line - lines["truth"]) ** 2)), digits=2)
+        Readout(name, labels[name], float(np.mean((line - lines["truth"]) ** 2)), digits=2)
         for name, line in lines.items()
         if "truth" in lines and name != "truth"
     ]
@@ -89,10 +99,10 @@ def wave_explorer(x: ArrayLike, curves: Mapping[str, ArrayLike], support: ArrayL
 
     return Explorer(
         scene,
-        title=text("sinusoid.title"),
+        title=_("Ten points of a wave, and a few gradient steps"),
         name="waves",
-        step=Slider(np.arange(num_steps + 1), 1, text("sinusoid.step"), digits=0),
-        wave=Choice(tuple(range(1, len(truth) + 1)), 1, text("sinusoid.wave")),
+        step=Slider(np.arange(num_steps + 1), 1, _("inner steps taken"), digits=0),
+        wave=Choice(tuple(range(1, len(truth) + 1)), 1, _("wave")),
     )
 
 
@@ -110,11 +120,14 @@ def error_scene(errors: Mapping[str, ArrayLike]) -> Scene:
     array([1. , 0.3])
     """
     lines = {name: as_vector(f"errors[{name!r}]", values) for name, values in errors.items()}
+    labels = _labels()
     marks = [
-        Mark("path", name, CURVES[name], np.column_stack([np.arange(len(line)), line]), label=text(f"sinusoid.{name}"))
+        Mark("path", name, name, np.column_stack([np.arange(len(line)), line]), label=labels[name])
         for name, line in lines.items()
     ]
     top = max(line.max() for line in lines.values())
     steps = max(len(line) for line in lines.values()) - 1
-    axes = Axes(text("sinusoid.step"), text("sinusoid.error"), xlim=(-0.2, steps + 0.2), ylim=(0.0, 1.1 * top))
-    return Scene(axes, marks, [], text("sinusoid.error_alt"))
+    across, up = _("inner steps taken"), _("mean squared error on query sets")
+    axes = Axes(across, up, xlim=(-0.2, steps + 0.2), ylim=(0.0, 1.1 * top))
+    alt = _("Mean squared error on the query sets of new tasks against the number of inner steps.")
+    return Scene(axes, marks, [], alt)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
 
-MARKERS = {"circle": "o", "square": "s", "diamond": "D", "star": "*", "handle": "o"}
+MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle": "^", "star": "*", "handle": "o"}
 
 
 def draw(scene: Scene, ax: matplotlib.axes.Axes | None = None, *, show: tuple[str, ...] = ()) -> matplotlib.axes.Axes:

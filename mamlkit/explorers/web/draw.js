@@ -5,6 +5,7 @@ const MARKERS = {
   circle: (x, y, r) => `<circle cx="${px(x)}" cy="${px(y)}" r="${r}"/>`,
   square: (x, y, r) => `<rect x="${px(x - r)}" y="${px(y - r)}" width="${2 * r}" height="${2 * r}"/>`,
   diamond: (x, y, r) => closed([[0, -1.35], [1.35, 0], [0, 1.35], [-1.35, 0]].map(([a, b]) => [x + r * a, y + r * b])),
+  triangle: (x, y, r) => closed([[0, -1.3], [1.25, 0.9], [-1.25, 0.9]].map(([a, b]) => [x + r * a, y + r * b])),
   star: (x, y, r) => closed([...Array(10).keys()].map((i) => [i * Math.PI / 5, (i % 2 ? 0.8 : 2.1) * r])
     .map(([turn, length]) => [x + length * Math.sin(turn), y - length * Math.cos(turn)])),
   handle: (x, y) => `<circle class="mk-ring" cx="${px(x)}" cy="${px(y)}" r="8"/>`,
