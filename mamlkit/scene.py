@@ -47,6 +47,7 @@ ROLES: dict[str, Style] = {
     "plain": Style("#606060", "#b5b5b5", dash=(8, 2, 2, 2), marker="diamond", width=2.2),  # a gradient, no inner loop
     "baseline": Style("#00707a", "#4fc8d6", dash=(4, 3), marker="square"),  # what practitioners use today
     "outer_loss": Style("#606060", "#b0b0b0", dash=(1, 3), width=1.3),
+    "guess": Style("#b00020", "#ff7b8a", dash=(12, 4), marker="triangle", width=2.4),  # what the reader drew
     "guide": Style("#6a6a6a", "#9a9a9a", dash=(2, 3), width=1.2),
 }
 

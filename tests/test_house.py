@@ -21,7 +21,7 @@ BENEATH = {  # what each part may import of the others, beside the checks of arg
     "variants": {"engine"},
     "cost": {"engine"},
     "figures": {"scene"},
-    "explorers": {"closed_form", "scene", "figures", "text"},
+    "explorers": {"closed_form", "scene", "figures", "tasks", "text"},
 }
 
 
