@@ -65,9 +65,12 @@ class Trained:
         as_positive("inner_lr", self.inner_lr)
         expected = [f"{i // 2 + 1}.{('weight', 'bias')[i % 2]}" for i in range(len(self.params))]
         if list(self.params) != expected or len(expected) % 2 or not expected:
-            raise ValueError(f"params must be named 1.weight, 1.bias, 2.weight, ... in this order, got {[*self.params]!r}")
+            raise ValueError(
+                f"params must be named 1.weight, 1.bias, 2.weight, ... in this order, got {[*self.params]!r}"
+            )
         arrays = [
-            as_array(f"params[{name!r}]", np.asarray(self.params[name]), ndim=1 + (name[-1] == "t")) for name in expected
+            as_array(f"params[{name!r}]", np.asarray(self.params[name]), ndim=1 + (name[-1] == "t"))
+            for name in expected
         ]
         layers = list(zip(arrays[::2], arrays[1::2], strict=True))
         width = 1
@@ -316,7 +319,9 @@ def _texts() -> dict[str, str]:
         "mode": _("on the plot, I"),
         "mode_points": _("move points"),
         "mode_guess": _("draw a guess"),
-        "hint_points": _("Drag a point; click an empty place for a new one, a point to remove it. Keys: arrows, Delete, Home."),
+        "hint_points": _(
+            "Drag a point; click an empty place for a new one, a point to remove it. Keys: arrows, Delete, Home."
+        ),
         "hint_guess": _("Draw from left to right with finger or pointer, or use the two sliders."),
         "guess_height": _("height of my guess"),
         "guess_shift": _("shift of my guess"),
@@ -340,7 +345,9 @@ def _texts() -> dict[str, str]:
         "fewest": _("Two points are the fewest that a task can have here."),
         "most": _("Twenty points are the most that fit."),
         "longest": _("3,000 steps are the most that this page takes."),
-        "diverged": _("{name}: its steps ran away after {steps} steps, too long for these points. Move a point or start again."),
+        "diverged": _(
+            "{name}: its steps ran away after {steps} steps, too long for these points. Move a point or start again."
+        ),
         "bad_part": _("The link asks for {part}, which is not possible here; that part was left out."),
         "bad_points": _("Points of the link that lie off the plot or cannot be read were left out: {count}."),
         "few_points": _("The link holds fewer than two points that can be used, so the usual ones are shown."),

@@ -175,7 +175,7 @@ def number(
         _folded(value, _answer_title(value, value == right), feedback, right=value == right)
         for value, feedback in known.items()
     )
-    rest = f'<div hidden data-otherwise><p>{markup(_(otherwise))}</p></div>'
+    rest = f"<div hidden data-otherwise><p>{markup(_(otherwise))}</p></div>"
     return Question(name, _(question), _form("number", question, field + folds + rest, tolerance=tolerance))
 
 

@@ -18,7 +18,7 @@ SCENES = {
     "probe": probe_scene([0, 1], [0, 0], [0, 1], support=[[0, 0]], query=[[1, 1]]),
     "landscape": quadratic_scene(0.5, 2.0, 2, [0.3, 1.5]),
     "wave": wave_scene([0, 1], {key: [0, 1] for key in CURVES}, [[0, 0]]),
-    "errors": error_scene({key: [2, 1] for key in ("scratch", "joint", "maml")}),
+    "errors": error_scene({key: [[2, 1]] for key in ("scratch", "joint", "maml")}),
 }
 SEEN_AS_LINES = {"line", "path", "arrow", "arc", "ellipses", "bars"}
 
