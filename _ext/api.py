@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -15,7 +16,7 @@ class ModuleDirective(SphinxDirective):
     """The public members of a module, or those of them that are named."""
 
     required_arguments = 1
-    option_spec = {"members": directives.unchanged}
+    option_spec: ClassVar = {"members": directives.unchanged}
 
     def run(self) -> list[nodes.Node]:
         name = self.arguments[0]

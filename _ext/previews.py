@@ -42,7 +42,7 @@ def target_document(app: Sphinx, pagename: str, address: str) -> str | None:
 
 
 def previewed(app: Sphinx, document: str, anchor: str) -> nodes.Element | None:
-    """Return the node to show for an anchor: the definition of a term, a work, an equation, a claim; None for others."""
+    """Return the node to show for an anchor (a definition, a work, an equation, a claim), None for all others."""
     return targets(app, document).get(anchor)
 
 

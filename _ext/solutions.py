@@ -26,7 +26,9 @@ def as_solution(app: Sphinx, docname: str, source: list[str]) -> None:
 def opening(text: str, name: str) -> str:
     """Return the first cell of the solution of exercise `name`."""
     title, *paragraphs = text.split("\n\n")
-    exercise = f"This page solves {{doc}}`the exercise </exercises/{name}>` and gives the reason for each step. Try it first."
+    exercise = (
+        f"This page solves {{doc}}`the exercise </exercises/{name}>` and gives the reason for each step. Try it first."
+    )
     kept = [paragraph for paragraph in paragraphs if not paragraph.startswith(ADVICE)]
     return "\n\n".join([title.replace(" · ", " worked out · ", 1), exercise, *kept])
 
