@@ -41,7 +41,7 @@ def compass_scene(alpha: float, delta: float, theta: float) -> Panels:
     Examples
     --------
     >>> panels = compass_scene(2.0, 110.0, 0.0)
-    >>> [str(readout) for readout in panels["curves"].readouts if readout.name.startswith("best")]
+    >>> [str(readout) for readout in panels.scenes["curves"].readouts if readout.name.startswith("best")]
     ['180°', '0°']
     """
     return Panels({"dial": _dial(alpha, delta, theta), "curves": _curves(alpha, delta, theta)})
@@ -54,7 +54,7 @@ def _dial(alpha: float, delta: float, theta: float) -> Scene:
         label = {"a": _("task A: what it wants, its step"), "b": _("task B: what it wants, its step")}[task]
         walk = _on_dial(np.linspace(theta, end, 40), radius)
         marks.append(Mark("points", f"target_{task}", f"task_{task}", _on_dial([target]), tag=task.upper()))
-        marks.append(Mark("line", f"step_{task}", f"task_{task}", walk, label=label))
+        marks.append(Mark("arc", f"step_{task}", f"task_{task}", walk, label=label))
         marks.append(Mark("points", f"phi_{task}", f"task_{task}", walk[-1:], tag="φ"))
     marks.append(Mark("points", "theta", "initial", _on_dial([theta]), tag="θ"))
     alt = _(
@@ -119,11 +119,11 @@ def compass_explorer() -> Explorer:
 
     Examples
     --------
-    >>> str(compass_explorer().scene()["curves"].readouts[0])
+    >>> str(compass_explorer().scene().scenes["curves"].readouts[0])
     '180°'
     """
-    from mamlkit.explorers.controls import Slider
-    from mamlkit.explorers.explorer import Explorer, Prompt
+    from mamlkit.explorers.controls import Prompt, Slider
+    from mamlkit.explorers.explorer import Explorer
 
     solving, short = float(RATES[10]), float(RATES[5])
     prompts = [
@@ -160,5 +160,5 @@ def compass_explorer() -> Explorer:
         prompts=prompts,
         alpha=Slider(RATES, solving, _("inner learning rate α"), digits=2),
         delta=Slider(DELTAS, 110.0, _("angle δ from north to each task, in degrees"), digits=0),
-        theta=Slider(HEADINGS, 0.0, _("heading θ, in degrees"), digits=0, handle="theta"),
+        theta=Slider(HEADINGS, 0.0, _("heading θ, in degrees"), digits=0, handle="theta", panel="dial"),
     )

@@ -23,7 +23,8 @@ from mamlkit.explorers import web
 from mamlkit.explorers.controls import Choice, Slider
 from mamlkit.explorers.sinusoid import wave_scene
 from mamlkit.explorers.wave_state import COUNTS, INPUTS, KNOTS, MAX_STEPS, OUTPUTS, as_guess, as_points
-from mamlkit.scene import ROLES, ticks
+from mamlkit.reading import ticks
+from mamlkit.roles import ROLES
 from mamlkit.tasks.sinusoid import AMPLITUDE_RANGE, PHASE_RANGE
 from mamlkit.text import gettext as _
 

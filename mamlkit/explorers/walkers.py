@@ -13,7 +13,8 @@ import numpy as np
 from mamlkit._check import as_count, as_nonnegative, as_positive
 from mamlkit.closed_form import quadratic
 from mamlkit.closed_form.quadratic import Quadratic
-from mamlkit.scene import Axes, Mark, Panels, Readout, Scene, format_number
+from mamlkit.reading import format_number
+from mamlkit.scene import Axes, Mark, Panels, Readout, Scene
 from mamlkit.text import gettext as _
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def walkers_scene(alpha: float, curvature: float, step: int) -> Panels:
     Examples
     --------
     >>> panels = walkers_scene(alpha=0.5, curvature=1.0, step=2)
-    >>> [str(readout) for readout in panels["valley"].readouts]
+    >>> [str(readout) for readout in panels.scenes["valley"].readouts]
     ['0.50: each step shrinks the distance', '0.50', '0.25']
     """
     step, alpha = as_count("step", step), as_nonnegative("alpha", alpha)
@@ -100,8 +101,8 @@ def _product(product: float) -> str:
 
 def walkers() -> Explorer:
     """Return the explorer of :func:`walkers_scene`: sliders for the rate and the curvature, and steps to play."""
-    from mamlkit.explorers.controls import Slider
-    from mamlkit.explorers.explorer import Explorer, Prompt
+    from mamlkit.explorers.controls import Prompt, Slider
+    from mamlkit.explorers.explorer import Explorer
 
     prompts = [
         Prompt(
