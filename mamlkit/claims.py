@@ -35,8 +35,8 @@ CLAIMS = {
     ),
     "R1a": Claim(
         title="the best start is the worst average model",
-        statement=r"On the compass, with the tasks $\delta > 90°$ to either side of north and $\alpha = \delta / \sin\delta$, "
-        r"north has the largest mean loss $1 - \cos\delta\cos\theta$ of all fixed headings, and $J = 0$ after one step.",
+        statement=r"On the compass, with tasks $\delta > 90°$ to either side of north and "
+        r"$\alpha = \delta / \sin\delta$, north has the largest mean loss $1 - \cos\delta\cos\theta$ of all headings, and $J = 0$ after one step.",
         chapter="book/principles/learning-to-learn",
         function="mamlkit.closed_form.compass.outer_loss",
         test="tests/closed_form/test_compass.py::test_r1a_the_best_initialisation_is_the_worst_average_model",
@@ -44,8 +44,8 @@ CLAIMS = {
     ),
     "R1b": Claim(
         title="the average wave",
-        statement=r"The average of all waves $a \sin(x - p)$, with mean height $\bar a$ and shifts even from $0$ to $\pi$, is "
-        r"$-\tfrac{2}{\pi}\,\bar a \cos x$: the best fixed answer.",
+        statement=r"The average of all waves $a \sin(x - p)$, with mean height $\bar a$ and shifts even from $0$ to "
+        r"$\pi$, is $-\tfrac{2}{\pi}\,\bar a \cos x$: the best fixed answer.",
         chapter="book/principles/learning-to-learn",
         function="mamlkit.tasks.sinusoid.mean_curve",
         test="tests/tasks/test_sinusoid.py::test_r1b_the_average_of_many_waves",
@@ -62,8 +62,8 @@ CLAIMS = {
     ),
     "R2a": Claim(
         title="a bound on the meta-gradient's length",
-        statement=r"On one task the meta-gradient is at most $\prod_k \max_j |1 - \alpha h_j(\theta_k)|$ times as long as "
-        r"FOMAML's; while every $\alpha h_j$ lies between 0 and 2 it is never longer.",
+        statement=r"On one task the meta-gradient is at most $\prod_k \max_j |1 - \alpha h_j(\theta_k)|$ times as long "
+        r"as FOMAML's; while every $\alpha h_j$ lies between 0 and 2 it is never longer.",
         chapter="book/principles/meta-gradient",
         function="mamlkit.closed_form.quadratic.shrinkage",
         test="tests/closed_form/test_quadratic.py::test_r2a_no_meta_gradient_is_longer_than_the_bound",

@@ -1,4 +1,4 @@
-"""The compass: a dial on which one step is taken, and the losses over all headings before and after it (claims R1, R1a).
+"""The compass: a dial on which one step is taken, and the losses over all headings (claims R1, R1a).
 
 What a reader would not have guessed: the heading that is worst for a fixed model is the best one to start from, as soon
 as a step from it is longer than a quarter turn.
@@ -19,11 +19,11 @@ from mamlkit.text import gettext as _
 if TYPE_CHECKING:
     from mamlkit.explorers.explorer import Explorer
 
-DEGREES = np.linspace(-180, 180, 121)
+DEGREES = np.linspace(-180, 180, 73)
 HEADINGS = np.arange(-180.0, 181.0, 15.0)
-DELTAS = np.arange(30.0, 171.0, 20.0)
+DELTAS = np.arange(50.0, 151.0, 20.0)
 # The grid holds the rate that solves both tasks of the chapter, 110° to either side, in one step.
-RATES = compass.solving_rate(np.radians(110)) * np.arange(16) / 10
+RATES = compass.solving_rate(np.radians(110)) * np.arange(0, 13) / 10
 
 
 def compass_scene(alpha: float, delta: float, theta: float) -> Panels:
@@ -52,7 +52,7 @@ def _dial(alpha: float, delta: float, theta: float) -> Scene:
     marks = [Mark("line", "rim", "guide", _on_dial(DEGREES))]
     for task, target, end, radius in zip("ab", (delta, -delta), ends, (0.86, 0.72), strict=True):
         label = {"a": _("task A: what it wants, its step"), "b": _("task B: what it wants, its step")}[task]
-        walk = _on_dial(np.linspace(theta, end, 40), radius)
+        walk = _on_dial(np.linspace(theta, end, 11), radius)
         marks.append(Mark("points", f"target_{task}", f"task_{task}", _on_dial([target]), tag=task.upper()))
         marks.append(Mark("arc", f"step_{task}", f"task_{task}", walk, label=label))
         marks.append(Mark("points", f"phi_{task}", f"task_{task}", walk[-1:], tag="φ"))

@@ -1,6 +1,8 @@
-"""The straightened view of quadratic tasks: each direction by itself, with the factor that K steps leave (claims R2, R3)."""
+"""The straightened view of quadratic tasks: each axis by itself, with the factor of K steps (claims R2, R3)."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from mamlkit.text import gettext as _
 CURVATURES_OF_B = (0.25, 1.0)
 
 
+@lru_cache(maxsize=4096)  # an explorer asks for the same factors at every θ
 def factor_scene(alpha: float, curvature: float, num_steps: int) -> Scene:
     r"""Return :math:`(1 - \alpha h)^K` over all curvatures h, with a stem at each axis of the landscape's tasks.
 
@@ -32,7 +35,7 @@ def factor_scene(alpha: float, curvature: float, num_steps: int) -> Scene:
     array([[2., 0.]])
     """
     alpha, num_steps = as_nonnegative("alpha", alpha), as_count("num_steps", num_steps)
-    h = np.linspace(0.0, 2.1, 106)
+    h = np.linspace(0.0, 2.1, 31)
     marks = [
         Mark("line", "level", "guide", [[0.0, 0.0], [2.1, 0.0]]),
         Mark("line", "first_order", "fomaml", [[0.0, 1.0], [2.1, 1.0]], label=_("FOMAML: no Jacobians")),
@@ -50,8 +53,8 @@ def factor_scene(alpha: float, curvature: float, num_steps: int) -> Scene:
         marks.append(Mark("line", f"stem_{name}", role, [[at, 0.0], *top]))
         marks.append(Mark("points", name, role, top))
     alt = _(
-        "The factor that K inner steps leave, against the curvature of a direction: it falls from 1 at curvature 0, is 0 "
-        "where α times the curvature is 1, and below zero beyond for odd K. Stems mark the axes of tasks A and B."
+        "The factor that K inner steps leave, against the curvature of a direction: it falls from 1 at curvature 0, is "
+        "0 where α times the curvature is 1, and below zero beyond for odd K. Stems mark the axes of tasks A and B."
     )
     return Scene(Axes(_("curvature h"), _("factor (1 − αh)ᴷ"), (0.0, 2.1), (-1.15, 1.15)), marks, [], alt)
 

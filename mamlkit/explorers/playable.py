@@ -1,7 +1,7 @@
 """The playable wave: the reader's own task, and networks that take real gradient steps on it in the page (claim R1).
 
-The networks come in as arrays, so nothing here needs PyTorch. They are the one thing in the book that a page computes by
-itself: ``web/network.js`` is held against :func:`mamlkit.engine.adapt`.
+The networks come in as arrays, so nothing here needs PyTorch. They are the one thing in the book that a page computes
+by itself: ``web/network.js`` is held against :func:`mamlkit.engine.adapt`.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ Runner = Trained | Mapping[tuple[Any, ...], Trained]
 class PlayableWave(anywidget.AnyWidget):
     """The figure that :func:`playable_wave` returns; each part of its state is a synced trait.
 
-    `height` and `shift` make the wave. `points` holds ``[x]`` for a support point on the wave, ``[x, y]`` for one that was
-    dragged off it. `steps` is how many gradient steps each network has taken, `guess` the reader's curve at 41 inputs
+    `height` and `shift` make the wave. `points` holds ``[x]`` for a support point on the wave, ``[x, y]`` for one that
+    was dragged off it. `steps` is how many gradient steps each network has taken, `guess` the reader's curve at 41 inputs
     (empty: none), `secret` whether the wave itself is hidden. Each switch is a trait of its own name.
     """
 
@@ -170,7 +170,7 @@ class PlayableWave(anywidget.AnyWidget):
         return self.height * np.sin(np.asarray(x) - self.shift)
 
     def html(self) -> str:
-        """Return the figure as self-contained HTML: weights, style, script, and a still picture where scripts are off."""
+        """Return the figure as self-contained HTML: weights, style, script, and a still where scripts are off."""
         data = json.dumps({"spec": self.spec, "state": self.state()}, ensure_ascii=False).replace("</", "<\\/")
         message = _("You could play with this wave where scripts are allowed. Without them, here are the starts:")
         css, js = web.tags("wave", scripts=SCRIPTS, styles=STYLES)

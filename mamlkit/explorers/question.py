@@ -153,7 +153,8 @@ def number(
 
     Examples
     --------
-    >>> half = number("half", "Half of 3?", right=1.5, right_answer="Yes.", wrong={6.0: "Twice."}, otherwise="Halve it.")
+    >>> words = {"right_answer": "Yes.", "wrong": {6.0: "Twice."}, "otherwise": "Halve it."}
+    >>> half = number("half", "Half of 3?", right=1.5, **words)
     >>> half.plain
     'Half of 3?'
     """
@@ -207,7 +208,8 @@ def _form(kind: str, question: str, body: str, **more: float) -> str:
     }
     data = html.escape(json.dumps({"kind": kind, "words": words, **more}, ensure_ascii=False))
     return (
-        f'<form method="dialog" data-question="{data}"><fieldset><legend>{markup(_(question))}</legend>{body}</fieldset>'
+        f'<form method="dialog" data-question="{data}">'
+        f"<fieldset><legend>{markup(_(question))}</legend>{body}</fieldset>"
         f'<div class="mk-buttons"><button type="submit">{_("Check")}</button>'
         f'<button type="reset" hidden>{_("Forget my answer")}</button></div></form>'
         '<div class="mk-verdict" role="status"></div>'

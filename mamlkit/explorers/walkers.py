@@ -101,7 +101,7 @@ def _product(product: float) -> str:
 
 def walkers() -> Explorer:
     """Return the explorer of :func:`walkers_scene`: sliders for the rate and the curvature, and steps to play."""
-    from mamlkit.explorers.controls import Prompt, Slider
+    from mamlkit.explorers.controls import Choice, Prompt, Slider
     from mamlkit.explorers.explorer import Explorer
 
     prompts = [
@@ -133,5 +133,5 @@ def walkers() -> Explorer:
         prompts=prompts,
         alpha=Slider(RATES, 0.5, _("inner learning rate α"), digits=2),
         curvature=Slider(CURVATURES, 1.0, _("curvature h of the valley"), digits=2),
-        step=Slider(range(MAX_STEPS + 1), 1, _("steps taken"), digits=0, play=True),
+        step=Choice(range(MAX_STEPS + 1), 1, _("steps taken"), play=True),
     )

@@ -7,7 +7,7 @@ import pytest
 from traitlets.config import Config
 
 from mamlkit.explorers.explorer import Explorer
-from mamlkit.explorers.quadratic import quadratic_landscape
+from mamlkit.explorers.landscape import quadratic_landscape
 
 # What a notebook does: the module renders into an element that is attached to the page afterwards.
 RENDER = """async ([source, spec, state]) => {
