@@ -153,8 +153,7 @@ def number(
 
     Examples
     --------
-    >>> half = number("half", "Half of 3?", right=1.5, right_answer="Yes.", wrong={6.0: "Twice."}, otherwise="Halve it.")
-    >>> half.plain
+    >>> number("half", "Half of 3?", right=1.5, right_answer="Yes.", wrong={6.0: "Twice."}, otherwise="No.").plain
     'Half of 3?'
     """
     _check_head(name, question)
@@ -175,7 +174,7 @@ def number(
         _folded(value, _answer_title(value, value == right), feedback, right=value == right)
         for value, feedback in known.items()
     )
-    rest = f'<div hidden data-otherwise><p>{markup(_(otherwise))}</p></div>'
+    rest = f"<div hidden data-otherwise><p>{markup(_(otherwise))}</p></div>"
     return Question(name, _(question), _form("number", question, field + folds + rest, tolerance=tolerance))
 
 
@@ -207,7 +206,8 @@ def _form(kind: str, question: str, body: str, **more: float) -> str:
     }
     data = html.escape(json.dumps({"kind": kind, "words": words, **more}, ensure_ascii=False))
     return (
-        f'<form method="dialog" data-question="{data}"><fieldset><legend>{markup(_(question))}</legend>{body}</fieldset>'
+        f'<form method="dialog" data-question="{data}">'
+        f"<fieldset><legend>{markup(_(question))}</legend>{body}</fieldset>"
         f'<div class="mk-buttons"><button type="submit">{_("Check")}</button>'
         f'<button type="reset" hidden>{_("Forget my answer")}</button></div></form>'
         '<div class="mk-verdict" role="status"></div>'

@@ -9,7 +9,8 @@ import torch
 
 from mamlkit import engine, models
 from mamlkit.explorers.controls import Choice
-from mamlkit.explorers.playable import Trained, playable_wave
+from mamlkit.explorers.playable import playable_wave
+from mamlkit.explorers.trained import Trained
 
 ID = "playable-wave"
 SIZES = [1, 40, 40, 1]
@@ -386,7 +387,7 @@ USUAL = {"height": 3.0, "shift": 1.0, "steps": 0, "training": 1, "guess": [], "s
 @pytest.mark.parametrize(
     ("fragment", "said", "kept"),
     [
-        ("height=9&steps=3", "The link asks for height=9, which is not possible here; that part was left out.", {"steps": 3}),
+        ("height=9&steps=3", "asks for height=9, which is not possible here; that part was left out.", {"steps": 3}),
         ("height=&shift=NaN", "height=,", {}),
         ("steps=1e9&training=3", "training=3", {}),
         ("steps=2.5", "steps=2.5", {}),
@@ -426,7 +427,7 @@ def test_the_state_in_words_after_the_readers_own_action(wave):
     wave.page.wait_for_timeout(600)
     errors = wave.errors()
     assert live.inner_text() == (
-        f"After 1 steps, mean squared error: MAML {errors['maml']}, joint training {errors['joint']}, "
+        f"Steps taken: 1. Mean squared error: MAML {errors['maml']}, joint training {errors['joint']}, "
         f"from scratch {errors['scratch']}."
     )
 
