@@ -1,6 +1,7 @@
 """A real Chromium, a localhost server over the built book, and pages that are watched."""
 
 import functools
+import json
 import os
 import shutil
 import threading
@@ -94,6 +95,42 @@ def open_page(chromium):
     for context in contexts:
         context.close()
     assert not complaints
+
+
+# What a notebook does: the module renders into an element that is attached to the page afterwards.
+RENDER = """async ([source, state]) => {
+  const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const { default: widget } = await import(address);
+  const listeners = {};
+  window.kernel = { state, saved: 0, listeners };
+  const model = {
+    get: (name) => kernel.state[name],
+    set: (name, value) => { kernel.state[name] = value; (listeners[`change:${name}`] ||= []).forEach((f) => f()); },
+    save_changes: () => kernel.saved++,
+    on: (event, f) => (listeners[event] ||= []).push(f),
+    off: (event, f) => (listeners[event] = listeners[event].filter((g) => g !== f)),
+  };
+  kernel.model = model;
+  const el = document.createElement("div");
+  kernel.cleanup = await widget.render({ model, el });
+  document.body.append(el);
+}"""
+
+
+@pytest.fixture
+def in_notebook(open_page, tmp_path):
+    """Render a widget as a notebook does; on its page, ``kernel`` is the other side."""
+
+    def open_(widget):
+        blank = tmp_path / "blank.html"
+        blank.write_text("<!doctype html><html lang='en'><meta charset='utf-8'><title>Notebook</title><body></html>")
+        page = open_page(blank.as_uri())
+        state = {name: value for name, value in widget.get_state().items() if not name.startswith("_")}
+        page.add_style_tag(content=widget._css)
+        page.evaluate(RENDER, [widget._esm, json.loads(json.dumps(state, default=str))])
+        return page
+
+    return open_
 
 
 @pytest.fixture(scope="session")

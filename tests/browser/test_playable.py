@@ -469,6 +469,40 @@ def test_without_scripts_there_is_a_picture(wave_page, open_page):
     assert still.locator("img").bounding_box()["width"] > 200
 
 
+@pytest.fixture
+def widget(in_notebook):
+    page = in_notebook(make())
+    page.locator(".mk-wave .mk-handle").first.wait_for()
+    return page
+
+
+def test_in_a_notebook_the_reader_sets_the_traits(widget):
+    widget.get_by_role("button", name="10 steps").click()
+    widget.locator("input[data-control=height]").press("ArrowRight")
+    widget.locator(".mk-handle").first.press("Delete")
+    widget.locator(".mk-choice label", has_text="5").click()
+    state = widget.evaluate("kernel.state")
+    assert (state["steps"], state["height"], state["training"], len(state["points"])) == (10, 3.1, 5, 9)
+    assert widget.evaluate("kernel.saved") == 4
+    assert not widget.get_by_role("button", name="Copy link to this state").count()
+
+
+def test_in_a_notebook_the_traits_set_the_figure(widget):
+    widget.evaluate("for (const [k, v] of [['steps', 5], ['points', [[0], [1, 2]]]]) kernel.model.set(k, v)")
+    widget.wait_for_function("document.querySelector('[data-steps]').textContent === '5'")
+    assert widget.locator(".mk-handle").count() == 2
+    assert widget.locator(".mk-handle").last.get_attribute("aria-valuetext") == "(1.00, 2.00)"
+
+
+def test_cleaning_up_stops_listening(widget):
+    widget.get_by_role("button", name="Play").click()
+    widget.evaluate("kernel.cleanup()")
+    assert not any(widget.evaluate("Object.values(kernel.listeners).map((list) => list.length)"))
+    steps = widget.evaluate("kernel.state.steps")
+    widget.wait_for_timeout(700)
+    assert widget.evaluate("kernel.state.steps") == steps
+
+
 @pytest.mark.parametrize(("path", "name"), [("principles/learning-to-learn.html", ID), ("intro.html", "first-wave")])
 def test_the_wave_of_the_book(built_page, open_page, path, name):
     """On the built page the networks are trained: MAML's error falls at the first step, and its link comes back."""

@@ -116,7 +116,8 @@ def test_the_right_number_in_many_spellings(page, text):
     ("text", "said"),
     [
         ("2,5", "You swapped the two sets."), ("5/2", "You swapped the two sets."), ("−2", "You went uphill."),
-        ("-2.004", "You went uphill."), ("–2", "You went uphill."), ("2.02", "Take the slope of"), (".5", "Take the slope"),
+        ("-2.004", "You went uphill."), ("–2", "You went uphill."), ("2.02", "Take the slope"),
+        (".5", "Take the slope"),
     ],
 )  # fmt: skip
 def test_wrong_numbers_are_met_with_their_own_sentence(page, text, said):
@@ -125,7 +126,9 @@ def test_wrong_numbers_are_met_with_their_own_sentence(page, text, said):
     assert sentence.startswith(said)
 
 
-@pytest.mark.parametrize("text", ["two", "1/0", "1/2/3", "1,2,3", "2..0", "0x2", "Infinity", "NaN", "<b>2</b>", "1e999"])
+@pytest.mark.parametrize(
+    "text", ["two", "1/0", "1/2/3", "1,2,3", "2..0", "0x2", "Infinity", "NaN", "<b>2</b>", "1e999"]
+)
 def test_what_is_no_number_is_told(page, text):
     asked = Asked(page, "ltl-p1")
     assert asked.write(text) == [f"“{text}” cannot be read as a number. Write 2.5, 2,5, 5/2 or −2.5, for example."]
