@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mamlkit.scene import ROLES, ArrowScale, Axes, Mark, Readout, Scene, format_number, measure, ticks
+from mamlkit.reading import format_number, measure, ticks
+from mamlkit.roles import ROLES
+from mamlkit.scene import ArrowScale, Axes, Mark, Panels, Readout, Scene, arc
 
 AXES = Axes("x", "y", (0, 1), (0, 1))
 LINE = Mark("line", "line", "maml", [[0, 0], [1, 1]])
@@ -120,3 +122,22 @@ def test_colours_stand_out_from_the_page(role):
     for colour, page in ((style.light, "#ffffff"), (style.dark, "#14181e"), (style.dark, "#121212")):
         light, dark = sorted((relative_luminance(colour), relative_luminance(page)), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_panels_hold_scenes():
+    scene = Scene(AXES, [LINE], [], "alt")
+    assert list(Panels([scene, scene]).scenes) == ["1", "2"]
+    assert Panels({"a": scene, "b": scene}).widths == (1.0, 1.0)
+    with pytest.raises(TypeError, match="panel 'a' must be a Scene, got 'b'"):
+        Panels({"a": "b"})
+    with pytest.raises(ValueError, match=r"widths must be one for each of 1 panels \(one or more\), got \(1, 2\)"):
+        Panels([scene], widths=(1, 2))
+    with pytest.raises(ValueError, match="widths must be one for each of 0 panels"):
+        Panels([])
+
+
+def test_an_arc_runs_along_its_circle():
+    vertices = arc(2.0, 0.5, -1.0, centre=(1.0, -1.0), num=7)
+    np.testing.assert_allclose(np.hypot(*(vertices - [1.0, -1.0]).T), 2.0)
+    turn = np.unwrap(np.arctan2(*(vertices - [1.0, -1.0]).T[::-1]))
+    np.testing.assert_allclose(turn, np.linspace(0.5, -1.0, 7))

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 from mamlkit._check import Array, as_count, as_nonnegative, as_positive, as_vector
 from mamlkit.closed_form import quadratic
 from mamlkit.closed_form.quadratic import Quadratic, QuadraticTask
-from mamlkit.scene import ArrowScale, Axes, Mark, Readout, Scene, format_number
+from mamlkit.reading import format_number
+from mamlkit.scene import ArrowScale, Axes, Mark, Readout, Scene
 from mamlkit.text import gettext as _
 
 if TYPE_CHECKING:

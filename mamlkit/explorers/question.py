@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from mamlkit._check import as_nonnegative, as_number
 from mamlkit.explorers import web
-from mamlkit.scene import format_number
+from mamlkit.reading import format_number
 from mamlkit.text import gettext as _
 
 NAME = re.compile(r"[a-z][a-z0-9-]*")

@@ -10,7 +10,8 @@ import numpy as np
 from mamlkit.explorers.controls import Choice, Slider
 from mamlkit.explorers.trained import Trained
 from mamlkit.explorers.wave_state import COUNTS, INPUTS, KNOTS, MAX_STEPS, OUTPUTS
-from mamlkit.scene import ROLES, ticks
+from mamlkit.roles import ROLES
+from mamlkit.scene import ticks
 from mamlkit.text import gettext as _
 
 

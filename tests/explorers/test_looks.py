@@ -10,7 +10,7 @@ from mamlkit.explorers.cost import METHODS, cost_scene
 from mamlkit.explorers.probe import probe_scene
 from mamlkit.explorers.quadratic import quadratic_scene
 from mamlkit.explorers.sinusoid import CURVES, error_scene, wave_scene
-from mamlkit.scene import ROLES
+from mamlkit.roles import ROLES
 
 SCENES = {
     "compass": compass_scene(1.0, 110.0),

@@ -10,7 +10,7 @@ from mamlkit.explorers.web import HERE, script, tags
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "_build/html"
-FIGURE = '<div class="mk-explorer" data-static data-name="{}"></div>'
+FIGURE = '<div class="mk-question" data-static data-name="{}"></div>'
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,16 @@ def test_a_built_page_holds_each_script_and_style_once(bodies):
         assert len(set(found)) == len(found), page
 
 
-def test_figures_of_a_built_page_have_different_names(bodies, live):
-    names = {page: live.NAME.findall(body) for page, body in bodies.items()}
-    assert any(names.values())
-    for page, found in names.items():
-        assert len(set(found)) == len(found), page
+def test_figures_of_a_built_page_have_different_names_and_links_fit_them(bodies, live):
+    assert any(live.NAME.findall(body) for body in bodies.values())
+    for page, body in bodies.items():
+        assert list(live.complaints(body)) == [], page
+
+
+def test_a_built_page_carries_nothing_that_nobody_reads(bodies):
+    for page, body in bodies.items():
+        assert "jupyter.widget-state" not in body, page
+        assert "fontawesome.js" not in body, page
 
 
 def test_only_repeated_blocks_go(live):
@@ -48,11 +53,33 @@ def test_only_repeated_blocks_go(live):
     assert live.once(f"a{look}{life}b{look}{life}c{other}d") == f"a{look}{life}bc{other}d"
 
 
-def test_figures_that_share_a_name_are_told(live, caplog):
-    live.check_names(FIGURE.format("waves") + FIGURE.format("compass"), "page")
-    assert not caplog.records
-    live.check_names(FIGURE.format("waves") * 2, "page")
-    assert "two figures are named 'waves'" in caplog.text
+def test_figures_that_share_a_name_are_told(live):
+    assert list(live.complaints(FIGURE.format("waves") + FIGURE.format("compass"))) == []
+    (told,) = live.complaints(FIGURE.format("waves") * 2)
+    assert "two figures are named 'waves'" in told
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("alpha=0.5&amp;num_steps=2&amp;theta=-1,0.5", None),
+        ("alpha=", "sets alpha to '', which that control does not have"),
+        ("alpha=1.01", "sets alpha to '1.01'"),
+        ("num_steps=3", "sets num_steps to '3'"),
+        ("theta=0,9", "sets theta to '0,9'"),
+        ("theta=0", "sets theta to '0'"),
+        ("beta=1", "sets 'beta'; there is alpha, curvature, num_steps, theta"),
+    ],
+)
+def test_a_link_that_a_figure_cannot_follow_is_told(landscape, live, state, told):
+    found = list(live.complaints(f'{landscape.html()}<a href="#quadratic-landscape:{state}">set it</a>'))
+    assert len(found) == (told is not None)
+    assert not told or told in found[0]
+
+
+def test_a_link_to_no_figure_is_told(live):
+    (told,) = live.complaints(FIGURE.format("waves") + '<a href="#compass:alpha=1">set it</a>')
+    assert told == "the link #compass:alpha=1 sets a figure that is not on this page; there is waves"
 
 
 def test_no_script_declares_what_another_declares():

@@ -15,36 +15,51 @@ const polyline = (points) => `M${points.map((p) => p.map(px).join(" ")).join("L"
 const closed = (points, attributes = "") => `<path d="${polyline(points)}z" ${attributes}/>`;
 const stroke = ({ color, dash, width }) =>
   `fill="none" stroke="${color}" stroke-width="${width}" stroke-dasharray="${dash.join(" ")}"`;
+const pieces = (lines, style) => (lines.length ? `<path d="${lines.map(polyline).join("")}" ${stroke(style)}/>` : "");
 
-// Each kind takes the mark, its rows, the map from the plane to pixels, and the common scale of all arrows.
+// A shaft along pixels, cut to the box, and the head of an arrow at its end; nothing if it is too short to be seen.
+function drawShaft(points, style, box) {
+  const tip = points.at(-1);
+  const length = points.slice(1).reduce((sum, p, i) => sum + Math.hypot(p[0] - points[i][0], p[1] - points[i][1]), 0);
+  if (length < 1) return "";
+  const head = Math.min(15, length * 0.6);
+  const back = points.findLast((p) => Math.hypot(tip[0] - p[0], tip[1] - p[1]) >= 0.8 * head) ?? points[0];
+  const size = Math.hypot(tip[0] - back[0], tip[1] - back[1]);
+  const [ux, uy] = [(tip[0] - back[0]) / size, (tip[1] - back[1]) / size];
+  const corner = (along, across) => [tip[0] - head * (along * ux + across * uy), tip[1] - head * (along * uy - across * ux)];
+  const shaft = [...points.slice(0, points.indexOf(back) + 1), corner(0.8, 0)];
+  return pieces(cutLine(shaft, box), style)
+    + closed([tip, corner(1, 0.48), corner(0.78, 0), corner(1, -0.48)], `fill="${style.color}"`);
+}
+
+// Each kind takes the mark, its rows, the map from the plane to pixels, the common scale of all arrows, and the box of
+// pixels that can be seen.
 const DRAW = {
-  line: ({ style }, rows, at) => `<path d="${polyline(rows.map(at))}" ${stroke(style)}/>`,
-  path: (mark, rows, at) => DRAW.line(mark, rows, at) + DRAW.points({ ...mark, size: 3.2 }, rows.slice(1), at),
-  points: ({ style, size = 4.5 }, rows, at) => `<g class="mk-points" fill="${style.color}">${
-    rows.map((row) => MARKERS[style.marker](...at(row), size)).join("")}</g>`,
+  line: ({ style }, rows, at, scale = 1, box = EVERYWHERE) => pieces(cutLine(rows.map(at), box), style),
+  path: (mark, rows, at, scale, box) => DRAW.line(mark, rows, at, scale, box)
+    + DRAW.points({ ...mark, size: 3.2 }, rows.slice(1), at, scale, box),
+  points: ({ style, size = 4.5 }, rows, at, scale = 1, box = EVERYWHERE) => `<g class="mk-points" fill="${style.color}">${
+    rows.map(at).filter((p) => within(p, box)).map((p) => MARKERS[style.marker](...p, size)).join("")}</g>`,
   area: ({ style }, rows, at) => closed(rows.map(at), `fill="${style.color}" fill-opacity=".15"`),
-  bars: ({ style }, rows, at) => rows.map(([x, y]) => closed(
-    [at([x - 0.35, 0]), at([x - 0.35, y]), at([x + 0.35, y]), at([x + 0.35, 0])],
+  bars: ({ style }, rows, at, scale = 1, box = EVERYWHERE) => rows.map(([x, y]) => closed(
+    [[x - 0.35, 0], [x - 0.35, y], [x + 0.35, y], [x + 0.35, 0]].map(at)
+      .map((p) => p.map((value, i) => Math.min(box[i + 2], Math.max(box[i], value)))),
     `style="fill:${style.color};fill-opacity:.5" ${stroke(style)}`)).join(""),
-  arrow({ style }, [tail, vector], at, scale) {
-    const [from, to] = [at(tail), at(tail.map((x, i) => x + scale * vector[i]))];
-    const length = Math.hypot(to[0] - from[0], to[1] - from[1]);
-    if (length < 1) return "";
-    const [ux, uy] = [(to[0] - from[0]) / length, (to[1] - from[1]) / length];
-    const head = Math.min(15, length * 0.6);
-    const corner = (along, across) =>
-      [to[0] - head * (along * ux + across * uy), to[1] - head * (along * uy - across * ux)];
-    return `<path d="${polyline([from, corner(0.8, 0)])}" ${stroke(style)}/>${
-      closed([to, corner(1, 0.48), corner(0.78, 0), corner(1, -0.48)], `fill="${style.color}"`)}`;
-  },
-  ellipses({ style, radii }, [centre, ...halfAxes], at) {
-    const o = at(centre);
-    const columns = halfAxes.map((half) => at(half.map((x, i) => x + centre[i])).map((x, i) => x - o[i]));
-    const circles = radii.map((r) => `<circle r="${r}" vector-effect="non-scaling-stroke"/>`).join("");
-    const matrix = [...columns.flat(), ...o].map((x) => x.toFixed(3)).join(" ");
-    return `<g class="mk-contours" transform="matrix(${matrix})" ${stroke({ ...style, width: 1.2 })}>${circles}</g>`;
+  arrow: ({ style }, [tail, vector], at, scale = 1, box = EVERYWHERE) =>
+    drawShaft([tail, tail.map((x, i) => x + scale * vector[i])].map(at), style, box),
+  arc: ({ style }, rows, at, scale = 1, box = EVERYWHERE) => drawShaft(rows.map(at), style, box),
+  ellipses({ style, radii }, [centre, ...halfAxes], at, scale = 1, box = EVERYWHERE) {
+    const [o, a, b] = ringAxes(centre, halfAxes, at);
+    const rings = radii.flatMap((r) => cutRing(o, a, b, r, box));
+    return `<g class="mk-contours">${pieces(rings, { ...style, width: 1.2 })}</g>`;
   },
 };
+
+// Centre and half axes of ellipses in pixels.
+function ringAxes(centre, halfAxes, at) {
+  const o = at(centre);
+  return [o, ...halfAxes.map((half) => at(half.map((x, i) => x + centre[i])).map((x, i) => x - o[i]))];
+}
 
 // A tag stands beside the last point or the arrow's head; on ellipses it labels a ring, at its lowest point.
 function drawTag({ kind, tag, style, radii }, rows, at, scale) {
@@ -71,7 +86,7 @@ function drawAxes({ xlim, ylim, xticks, yticks, xlabel, ylabel }, at) {
 }
 
 const SAMPLES = { line: [[1, 8], [29, 8]], path: [[1, 8], [12, 8], [26, 8]], points: [[15, 8]],
-  arrow: [[1, 8], [28, 0]], area: [[4, 2], [26, 2], [26, 14], [4, 14]] };
+  arrow: [[1, 8], [28, 0]], arc: [[1, 13], [6, 7], [14, 4], [22, 7], [27, 13]], area: [[4, 2], [26, 2], [26, 14], [4, 14]] };
 
 function swatch(mark) { // the mark itself, small: pixels stand for the plane
   const kind = { bars: "area", ellipses: "line" }[mark.kind] || mark.kind;
