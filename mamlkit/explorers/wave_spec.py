@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from mamlkit.explorers.controls import Choice, Slider
+from mamlkit.explorers.page import page_texts
 from mamlkit.explorers.trained import Trained
 from mamlkit.explorers.wave_state import COUNTS, INPUTS, KNOTS, MAX_STEPS, OUTPUTS
+from mamlkit.reading import ticks
 from mamlkit.roles import ROLES
-from mamlkit.scene import ticks
 from mamlkit.text import gettext as _
 
 
@@ -41,7 +42,7 @@ def wave_spec(
         "name": name,
         "title": _("A wave to play with"),
         "compact": compact,
-        "texts": {**_names(), **_texts()},
+        "texts": {**page_texts(), **_names(), **_texts()},
         "roles": {role: ROLES[role]._asdict() for role in roles},
         "controls": [{"name": key, "kind": "slider", **vars(slider)} for key, slider in _sliders().items()],
         "switches": [{"name": key, "kind": "choice", **vars(choice)} for key, choice in switches.items()],
@@ -74,13 +75,13 @@ def _names() -> dict[str, str]:
 
 
 def _texts() -> dict[str, str]:
-    """Return every other word that the page writes."""
+    """Return every other word that the page writes, beside those around every figure."""
     return {
         "step": _("Step"),
         "ten": _("10 steps"),
         "thousand": _("1,000 steps"),
-        "play": _("Play"),
-        "pause": _("Pause"),
+        "run": _("Play"),
+        "halt": _("Pause"),
         "restart": _("Start again"),
         "steps": _("steps taken"),
         "error": _("mean squared error"),
@@ -104,13 +105,8 @@ def _texts() -> dict[str, str]:
         "settle": _("All on the wave"),
         "secret": _("A wave I do not know"),
         "reveal": _("Show the wave"),
-        "reset": _("Reset"),
-        "link": _("Copy link to this state"),
-        "copied": _("Link copied"),
-        "in_address": _("The address bar now holds the link"),
-        "point": _("support point {i} of {n}"),
+        "handle": _("support point {i} of {n}"),
         "on_wave": _("on the wave"),
-        "point_kind": _("point in the plane"),
         "hidden": _("hidden"),
         "said": _("Steps taken: {steps}. Mean squared error: {errors}."),
         "alt": _("A sine wave over inputs from −5 to 5, support points on or near it, and the curves of networks."),
@@ -121,8 +117,4 @@ def _texts() -> dict[str, str]:
         "diverged": _(
             "{name}: its steps ran away after {steps} steps, too long for these points. Move a point or start again."
         ),
-        "bad_part": _("The link asks for {part}, which is not possible here; that part was left out."),
-        "bad_points": _("Points of the link that lie off the plot or cannot be read were left out: {count}."),
-        "few_points": _("The link holds fewer than two points that can be used, so the usual ones are shown."),
-        "many_points": _("The link holds more than twenty points; the first twenty are shown."),
     }
