@@ -118,19 +118,22 @@ RENDER = """async ([source, state]) => {
 
 
 @pytest.fixture
-def in_notebook(open_page, tmp_path):
-    """Render a widget as a notebook does; on its page, ``kernel`` is the other side."""
+def as_widget(open_page, tmp_path):
+    """Show an explorer as a notebook does; in the page, `kernel.model` stands for the widget's model."""
 
-    def open_(widget):
+    def show(explorer, **options):
         blank = tmp_path / "blank.html"
-        blank.write_text("<!doctype html><html lang='en'><meta charset='utf-8'><title>Notebook</title><body></html>")
-        page = open_page(blank.as_uri())
-        state = {name: value for name, value in widget.get_state().items() if not name.startswith("_")}
-        page.add_style_tag(content=widget._css)
-        page.evaluate(RENDER, [widget._esm, json.loads(json.dumps(state, default=str))])
+        blank.write_text(
+            "<!doctype html><html lang='en'><meta charset='utf-8'><title>Notebook</title><body></body></html>"
+        )
+        page = open_page(blank.as_uri(), **options)
+        state = {name: value for name, value in explorer.get_state().items() if not name.startswith("_")}
+        page.evaluate(RENDER, [explorer._esm, json.loads(json.dumps(state, default=str))])  # str: the widget's layout
+        page.add_style_tag(content=explorer._css)
+        page.locator(".mk-explorer svg[role=img] g[clip-path] path").first.wait_for(state="attached")
         return page
 
-    return open_
+    return show
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,8 @@ def explorer():
 
 
 @pytest.fixture
-def widget(explorer, in_notebook):
-    page = in_notebook(explorer)
-    page.locator("svg[role=img] .mk-ring").wait_for()
-    return page
+def widget(explorer, as_widget):
+    return as_widget(explorer)
 
 
 def test_the_figure_sets_the_traits(widget):

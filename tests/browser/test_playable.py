@@ -493,10 +493,8 @@ def test_without_scripts_there_is_a_picture(wave_page, open_page):
 
 
 @pytest.fixture
-def widget(in_notebook):
-    page = in_notebook(make())
-    page.locator(".mk-wave .mk-handle").first.wait_for()
-    return page
+def widget(as_widget):
+    return as_widget(make())
 
 
 def test_in_a_notebook_the_reader_sets_the_traits(widget):
