@@ -153,9 +153,7 @@ def number(
 
     Examples
     --------
-    >>> words = {"right_answer": "Yes.", "wrong": {6.0: "Twice."}, "otherwise": "Halve it."}
-    >>> half = number("half", "Half of 3?", right=1.5, **words)
-    >>> half.plain
+    >>> number("half", "Half of 3?", right=1.5, right_answer="Yes.", wrong={6.0: "Twice."}, otherwise="No.").plain
     'Half of 3?'
     """
     _check_head(name, question)

@@ -316,8 +316,10 @@ COLOURS = """(node, property) => {
 def test_everything_stands_out_from_the_page(address, open_page, colours):
     figure = Figure(open_page(address, color_scheme=colours))
     assert figure.root.evaluate("root => root.hasAttribute('data-dark')") == (colours == "dark")
-    texts = [".mk-control > span", ".mk-control > label", ".mk-control b", ".mk-readouts span", ".mk-readouts b", ".mk-buttons button",
-             ".mk-legend span", "small", ".mk-numbers > summary"]  # fmt: skip
+    texts = [
+        ".mk-control > span", ".mk-control > label", ".mk-control b", ".mk-readouts span", ".mk-readouts b",
+        ".mk-buttons button", ".mk-legend span", "small", ".mk-numbers > summary",
+    ]  # fmt: skip
     for selector in texts:
         for node in figure.root.locator(selector).all():
             assert contrast(*node.evaluate(COLOURS, "color")) >= 4.5, selector

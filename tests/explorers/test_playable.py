@@ -12,7 +12,8 @@ import traitlets
 
 from mamlkit import models
 from mamlkit.explorers.controls import Choice
-from mamlkit.explorers.playable import Trained, playable_wave
+from mamlkit.explorers.playable import playable_wave
+from mamlkit.explorers.trained import Trained
 
 SIZES = [1, 40, 40, 1]
 
@@ -34,7 +35,7 @@ def six():
 
 def test_the_weights_travel_as_float32(six):
     variant = six.spec["runners"][0]["variants"][0]
-    params, net = models.mlp(SIZES, torch.Generator().manual_seed(15))
+    params, _net = models.mlp(SIZES, torch.Generator().manual_seed(15))
     numbers = np.frombuffer(base64.b64decode(six.spec["weights"][variant["weights"]]), "<f4")
     assert numbers.tolist() == torch.cat([value.ravel() for value in params.values()]).tolist()
     assert variant == {"when": [1, "apart"], "rate": 0.01, "sizes": SIZES, "weights": 0}

@@ -92,7 +92,7 @@ function makeBoard(spec, { unique, texts, act }) {
     event.preventDefault();
   }
   function handle(i) {
-    return element("div", { class: "mk-handle", role: "slider", tabindex: 0, "aria-roledescription": texts.point_kind,
+    return element("div", { class: "mk-handle", role: "slider", tabindex: 0, "aria-roledescription": texts.point,
       "aria-valuemin": limits.x[0], "aria-valuemax": limits.x[1], keydown: (event) => press_key(event, i) });
   }
   function placeHandles() {
@@ -108,7 +108,7 @@ function makeBoard(spec, { unique, texts, act }) {
     shown.places.forEach((place, i) => {
       const spoken = `(${place.map((value) => formatNumber(value, 2)).join(", ")})`;
       handles[i].style.transform = `translate(${at(place).map((value) => `${px(value)}px`).join()})`;
-      handles[i].setAttribute("aria-label", texts.point.replace("{i}", i + 1).replace("{n}", shown.places.length));
+      handles[i].setAttribute("aria-label", texts.handle.replace("{i}", i + 1).replace("{n}", shown.places.length));
       handles[i].setAttribute("aria-valuenow", place[0]);
       handles[i].setAttribute("aria-valuetext", shown.points[i].length > 1 ? spoken : `${spoken}, ${texts.on_wave}`);
     });

@@ -77,8 +77,8 @@ function ask(root) {
     forget.hidden = true;
     (input ?? radios[0]).focus();
   });
-  // JupyterLab would take letters and arrows for its own commands.
-  root.addEventListener("keydown", (event) => event.stopPropagation());
+  root.dataset.lmSuppressShortcuts = "true"; // keys stay here: a notebook would take letters and arrows as commands
+  for (const type of ["keydown", "keyup", "keypress"]) root.addEventListener(type, (event) => event.stopPropagation());
 
   const kept = notebook.read(root.dataset.name);
   const radio = radios.find((radio) => radio.value === kept);

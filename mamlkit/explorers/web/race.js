@@ -59,49 +59,34 @@ function advance(race, target, milliseconds) {
 const guessError = (race, guess, inputs) =>
   meanSquare(GRID.map((x) => guessAt(guess, x, inputs)), race.truth);
 
-// ---- links: #name:height=3&shift=1&points=-4.6,0.2:1.5&steps=3&guess=...&secret=1 ----------------------------------
-const short = (value, digits = 2) => String(Number(value.toFixed(digits)));
-
-function writeState(spec, state) {
-  const points = state.points.map((point) => point.map((value) => short(value)).join(":"));
-  const fields = { height: short(state.height), shift: short(state.shift), points: points.join(","), steps: state.steps };
-  for (const { name } of spec.switches) fields[name] = state[name];
-  if (state.guess.length) fields.guess = state.guess.map((value) => short(value)).join(",");
-  if (state.secret) fields.secret = 1;
-  return Object.entries(fields).map(([name, value]) => `${name}=${value}`).join("&");
-}
-
-// What a link asks for: { values, complaints }. What it cannot have is left out and told in a sentence.
-function readState(spec, text) {
-  const [fields, values, complaints] = [new URLSearchParams(text), {}, []];
-  const { texts, limits } = spec;
+// What a link names of the state, as state.js wants it: #name:height=3&shift=1&points=-4.6,0.2:1.5&steps=3&guess=...
+function linkedParts(spec, state) {
+  const { limits } = spec;
   const number = (string) => (string.trim() === "" ? NaN : Number(string));
-  const within = (value, [low, high]) => value >= low && value <= high;
-  const take = (name, read) => {
-    if (!fields.has(name)) return;
-    const value = read(fields.get(name));
-    if (value === undefined) complaints.push(texts.bad_part.replace("{part}", `${name}=${fields.get(name).slice(0, 60)}`));
-    else values[name] = value;
+  const allowed = (value, [low, high]) => value >= low && value <= high;
+  const short = (value) => String(Number(value.toFixed(2)));
+  const onPlot = ([x, y, more]) => allowed(x, limits.x) && (y === undefined || allowed(y, limits.y)) && more === undefined;
+  const parts = {
+    points: {
+      text: (points) => points.map((point) => point.map(short).join(":")).join(","),
+      parse: (string) => [string.split(",").map((point) => point.split(":").map(number))].find((points) =>
+        allowed(points.length, limits.points) && points.every(onPlot)),
+    },
+    steps: { text: String, parse: (string) =>
+      [number(string)].find((steps) => Number.isInteger(steps) && allowed(steps, [0, limits.steps])) },
+    guess: {
+      text: (guess) => guess.map(short).join(","),
+      parse: (string) => [string ? string.split(",").map(number) : []].find((guess) => guess.length === 0
+        || (guess.length === limits.knots && guess.every((y) => allowed(y, limits.y)))),
+    },
+    secret: { text: String, parse: (string) => ({ false: false, true: true })[string] },
   };
-  const inRange = (low, high) => (string) => [number(string)].find((value) => within(value, [low, high]));
-  for (const control of spec.controls) take(control.name, inRange(control.values[0], control.values.at(-1)));
-  take("steps", (string) => [number(string)].find((n) => Number.isInteger(n) && within(n, [0, limits.steps])));
-  take("secret", (string) => ({ 0: false, 1: true })[string]);
-  for (const control of spec.switches) take(control.name, (string) => control.values.find((v) => String(v) === string));
-  take("guess", (string) => [string.split(",").map(number)].find((guess) =>
-    guess.length === limits.knots && guess.every((value) => within(value, limits.y))));
-  take("points", (string) => {
-    const asked = string.split(",").map((point) => point.split(":").map(number));
-    const fine = asked.filter((point) => point.length < 3 && within(point[0], limits.x)
-      && (point.length < 2 || within(point[1], limits.y)));
-    const [least, most] = limits.points;
-    if (fine.length < asked.length) {
-      complaints.push(texts.bad_points.replace("{count}", asked.length - fine.length));
-    }
-    if (fine.length > most) complaints.push(texts.many_points);
-    if (fine.length >= least) return fine.slice(0, most);
-    complaints.push(texts.few_points);
-    return spec.points; // the usual ones
-  });
-  return { values, complaints };
+  for (const { name, values } of spec.controls) {
+    parts[name] = { text: short, parse: (string) =>
+      [number(string)].find((value) => allowed(value, [values[0], values.at(-1)])) };
+  }
+  for (const { name, values } of spec.switches) {
+    parts[name] = { text: String, parse: (string) => values.find((value) => String(value) === string) };
+  }
+  return Object.entries(parts).map(([name, { text, parse }]) => ({ name, parse, get: () => text(state()[name]) }));
 }

@@ -8,7 +8,6 @@ function mountWave(root, model, link) {
   const names = ["height", "shift", "points", "steps", "guess", "secret", ...spec.switches.map(({ name }) => name)];
   const state = () => Object.fromEntries(names.map((name) => [name, model.get(name)]));
   const usual = state(); // what the reset button goes back to
-  spec.points = usual.points;
   const style = (role) => ({ ...spec.roles[role], color: `var(--mk-${role})` });
   const hidden = new Set();
   let [race, playing, complaint, asked] = [null, null, "", false];
@@ -49,27 +48,26 @@ function mountWave(root, model, link) {
   }
 
   // ---- controls ----
-  const set = (name) => (value) => change({ [name]: value });
-  const sliders = spec.controls.map((control) => ({ ...control, ...makeSlider(control, set(control.name)) }));
-  const switches = spec.switches.map((control) =>
-    ({ ...control, ...makeChoice(control, set(control.name), { unique }) }));
-  const button = (words, click, more = {}) => element("button", { type: "button", click, ...more }, words);
+  const hand = (name) => ({ unique, texts, get: () => model.get(name), set: (value) => change({ [name]: value }) });
+  const sliders = spec.controls.map((control) => ({ ...control, ...makeSlider(control, hand(control.name)) }));
+  const switches = spec.switches.map((control) => ({ ...control, ...makeChoice(control, hand(control.name)) }));
+  const button = (does, click) => element("button", { type: "button", "data-do": does, click }, texts[does]);
   const take = (count) => () => {
     const target = model.get("steps") + count;
     change({ steps: Math.min(limits.steps, target) });
     if (target > limits.steps) tell(texts.longest);
   };
-  const play = button(texts.play, () => (playing ? stop() : start()));
+  const play = button("run", () => (playing ? stop() : start()));
   const count = element("b", { "data-steps": "" });
-  const buttons = [button(texts.step, take(1), { class: "mk-first" }), button(texts.ten, take(10))];
-  if (!compact) buttons.push(button(texts.thousand, take(1000)));
+  const buttons = [button("step", take(1)), button("ten", take(10))];
+  if (!compact) buttons.push(button("thousand", take(1000)));
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   play.hidden = calm.matches; // nothing moves by itself for those who asked for that
-  buttons.push(play, button(texts.restart, () => { stop(); change({ steps: 0 }); }));
+  buttons.push(play, button("restart", () => { stop(); change({ steps: 0 }); }));
   const bar = element("div", { class: "mk-buttons mk-steps" }, ...buttons);
 
   function start() {
-    play.textContent = texts.pause;
+    play.textContent = texts.halt;
     playing = setInterval(() => {
       if (race.step < model.get("steps")) return; // still on its way
       if (model.get("steps") >= limits.steps || !root.isConnected) return stop();
@@ -79,18 +77,19 @@ function mountWave(root, model, link) {
   function stop() {
     clearInterval(playing);
     playing = null;
-    play.textContent = texts.play;
+    play.textContent = texts.run;
   }
 
   // ---- what the reader does on the board: points, or a guess ----
   const board = makeBoard(spec, { unique, texts, act });
   const mode = makeChoice({ name: "mode", label: texts.mode, values: ["points", "guess"],
-    names: [texts.mode_points, texts.mode_guess] }, showMode, { unique });
+    names: [texts.mode_points, texts.mode_guess] }, { unique, texts, set: showMode });
   const guessSliders = spec.controls.map((control) => makeSlider(
-    { ...control, name: `guess_${control.name}`, label: texts[`guess_${control.name}`] }, guessByHand));
+    { ...control, name: `guess_${control.name}`, label: texts[`guess_${control.name}`] },
+    { unique, texts, set: guessByHand }));
   const guessTask = { height: 2, shift: 1 };
   function guessByHand() {
-    const inputs = guessSliders.map(({ node }) => node.querySelector("input").valueAsNumber);
+    const inputs = guessSliders.map(({ input }) => input.valueAsNumber);
     spec.controls.forEach(({ name, values }, i) => (guessTask[name] = values[inputs[i]]));
     showGuessSliders();
     act.draw(Array.from({ length: limits.knots }, (_, i) => round(waveAt(guessTask, spread(...limits.x, limits.knots, i)))));
@@ -98,12 +97,12 @@ function mountWave(root, model, link) {
   const showGuessSliders = () => spec.controls.forEach(({ name }, i) => guessSliders[i].show(guessTask[name]));
   const tools = {
     points: element("div", { class: "mk-tools" }, element("small", {}, texts.hint_points),
-      element("div", { class: "mk-buttons" }, button(texts.add, addInTheWidestGap),
-        button(texts.remove, () => act.removePoint(points().length - 1)),
-        button(texts.settle, () => change({ points: points().map(([x]) => [x]) })))),
+      element("div", { class: "mk-buttons" }, button("add", addInTheWidestGap),
+        button("remove", () => act.removePoint(points().length - 1)),
+        button("settle", () => change({ points: points().map(([x]) => [x]) })))),
     guess: element("div", { class: "mk-tools" }, element("small", {}, texts.hint_guess),
       ...guessSliders.map(({ node }) => node),
-      element("div", { class: "mk-buttons" }, button(texts.no_guess, () => change({ guess: [] })))),
+      element("div", { class: "mk-buttons" }, button("no_guess", () => change({ guess: [] })))),
   };
   function showMode(chosen) {
     board.node.dataset.mode = chosen;
@@ -197,26 +196,35 @@ function mountWave(root, model, link) {
   }
 
   // ---- links and the rest of the page ----
-  function readLink() {
-    if (!location.hash.startsWith(`#${spec.name}:`)) return;
-    const { values, complaints } = readState(spec, location.hash.slice(spec.name.length + 2));
+  const linked = linkedParts(spec, state);
+  function take_over({ values, bad }) {
     stop();
-    change({ ...usual, ...values });
-    tell(complaints.join(" "));
+    change(values);
+    if (bad.length) tell(texts.bad_state.replace("{parts}", bad.map((part) => part.slice(0, 60)).join(", ")));
+  }
+  function readAddress() {
+    const asked = stateOf(location.hash, spec.name, linked);
+    if (!asked) return;
+    take_over(asked);
     root.scrollIntoView();
   }
-  async function writeLink() {
-    history.replaceState(null, "", `#${spec.name}:${writeState(spec, state())}`);
+  function followProse(asked, href) {
+    take_over(asked);
+    if (link) history.replaceState(null, "", href);
+    if (!inView(board.node)) board.node.scrollIntoView({ block: "center" });
+  }
+  async function writeAddress() {
+    history.replaceState(null, "", linkTo(spec.name, linked));
     const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
     tell(copied ? texts.copied : texts.in_address);
   }
-  const reveal = button(texts.reveal, () => change({ secret: false }));
-  const more = [button(texts.secret, secretWave), reveal, button(texts.reset, () => {
+  const reveal = button("reveal", () => change({ secret: false }));
+  const more = [button("secret", secretWave), reveal, button("reset", () => {
     stop();
     hidden.clear();
     change(usual);
   })];
-  if (link) more.push(button(texts.link, writeLink));
+  if (link) more.push(button("link", writeAddress));
   const last = element("div", { class: "mk-buttons" }, ...more);
   const main = element("div", { class: "mk-main" }, board.node, ...(compact ? [] : [mode.node]),
     element("div", { class: "mk-pair" }, ...sliders.map(({ node }) => node)), bar, note);
@@ -224,7 +232,6 @@ function mountWave(root, model, link) {
     ...switches.map(({ node }) => node), last);
   const hands = element("div", { class: "mk-hands" }, tools.points, tools.guess);
   root.append(element("div", { class: "mk-wave-body" }, main, side, ...(compact ? [] : [hands])), live);
-  root.addEventListener("keydown", (event) => event.stopPropagation()); // JupyterLab would take arrows and letters
 
   function paint() { // light or dark is what the page's own text says
     const [r, g, b] = getComputedStyle(root.parentElement).color.match(/[\d.]+/g) ?? [0, 0, 0]; // none while detached
@@ -238,9 +245,12 @@ function mountWave(root, model, link) {
     if (race) show(state());
   };
   const gone = new AbortController();
+  const { signal } = gone;
+  root.dataset.lmSuppressShortcuts = "true"; // keys stay here: a notebook would move to another cell, or cut this one
+  for (const type of ["keydown", "keyup", "keypress"]) root.addEventListener(type, (event) => event.stopPropagation(), { signal });
   const themes = new MutationObserver(paint);
   [document.documentElement, document.body].forEach((node) => themes.observe(node, { attributes: true }));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint, { signal: gone.signal });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint, { signal });
   const sizes = new ResizeObserver(resize);
   sizes.observe(board.node);
   // Several parts of the state may change at once; one redrawing serves them all.
@@ -253,10 +263,9 @@ function mountWave(root, model, link) {
   names.forEach((name) => model.on(`change:${name}`, changed));
   refresh();
   resize();
-  if (link) {
-    addEventListener("hashchange", readLink, { signal: gone.signal });
-    readLink();
-  }
+  followLinks(spec.name, linked, followProse, signal);
+  if (link) addEventListener("hashchange", readAddress, { signal });
+  if (link) readAddress();
   return () => {
     stop();
     gone.abort();
