@@ -76,8 +76,7 @@ print("not a sentence that is drawn")"""
     ]
     found = words.extract_notebook(io.BytesIO(json.dumps({"cells": cells}).encode()), ("_",), (), {})
     assert sorted(message[2] for message in found) == sorted(
-        ["a title in two parts", "Which?", "this one", "No: it is longer.", "that one", "Yes.", "Set α to 0."]
-        + ["Half of 3?", "One and a half.", "Twice.", "Halve it."]
+        ["a title in two parts", "Which?", "this one", "No: it is longer.", "that one", "Yes.", "Set α to 0.", "Half of 3?", "One and a half.", "Twice.", "Halve it."]
     )
 
 
