@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterator
 from typing import IO, Any
 
-SPEAKERS = {"choice", "number", "Prompt"}  # functions whose every string is read by readers
+SPEAKERS = {"Answer", "Prompt", "choice", "number"}  # functions whose every string is read by readers
+NAMED = {"choice", "number"}  # those whose first argument is a name
 NAMES = {"name", "state"}  # arguments that name things
 
 Message = tuple[int, str, str, list[str]]
@@ -38,7 +39,10 @@ def sentences(tree: ast.AST, keywords: set[str]) -> Iterator[Message]:
         function = getattr(call.func, "id", getattr(call.func, "attr", ""))
         said = call.args[:1] if function in keywords else []
         if function in SPEAKERS:
-            said = [*call.args, *(given.value for given in call.keywords if given.arg not in NAMES)]
+            said = [
+                *call.args[function in NAMED :],
+                *(given.value for given in call.keywords if given.arg not in NAMES),
+            ]
         for text in (text for node in said for text in strings(node)):
             yield text.lineno, "_", text.value, []
 

@@ -23,7 +23,7 @@ BENEATH = {  # what each part may import of the others, beside the checks of arg
     "variants": {"engine"},
     "cost": {"engine"},
     "figures": {"reading", "roles", "scene"},
-    "explorers": {"closed_form", "figures", "reading", "roles", "scene", "text"},
+    "explorers": {"closed_form", "figures", "reading", "roles", "scene", "tasks", "text"},
 }
 
 

@@ -65,7 +65,8 @@ def words():
 def test_a_translator_gets_the_sentences_of_notebooks(words):
     source = """%matplotlib inline
 title = _("a title" " in two parts")
-choice("Which?", {"this one": "No: it is longer."}, name="which", right=_("that one"))
+choice("which", "Which?", [Answer("this one", "No: it is longer."), Answer("that one", "Yes.", right=True)])
+number("half", "Half of 3?", right=1.5, right_answer="One and a half.", wrong={6: "Twice."}, otherwise="Halve it.")
 Prompt("Set α to 0.", state={"alpha": 0.0}, answer=f"{title}")
 print("not a sentence that is drawn")"""
     cells = [
@@ -75,7 +76,8 @@ print("not a sentence that is drawn")"""
     ]
     found = words.extract_notebook(io.BytesIO(json.dumps({"cells": cells}).encode()), ("_",), (), {})
     assert sorted(message[2] for message in found) == sorted(
-        ["a title in two parts", "Which?", "this one", "No: it is longer.", "that one", "Set α to 0."]
+        ["a title in two parts", "Which?", "this one", "No: it is longer.", "that one", "Yes.", "Set α to 0."]
+        + ["Half of 3?", "One and a half.", "Twice.", "Halve it."]
     )
 
 

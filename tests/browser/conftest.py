@@ -98,11 +98,11 @@ def open_page(chromium):
 
 
 # What a notebook does: the module renders into an element that is attached to the page afterwards.
-RENDER = """async ([source, spec, state]) => {
+RENDER = """async ([source, state]) => {
   const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const { default: widget } = await import(address);
   const listeners = {};
-  window.kernel = { state: { spec, ...state }, saved: 0, listeners };
+  window.kernel = { state, saved: 0, listeners };
   const model = {
     get: (name) => kernel.state[name],
     set: (name, value) => { kernel.state[name] = value; (listeners[`change:${name}`] ||= []).forEach((f) => f()); },
@@ -127,10 +127,10 @@ def as_widget(open_page, tmp_path):
             "<!doctype html><html lang='en'><meta charset='utf-8'><title>Notebook</title><body></body></html>"
         )
         page = open_page(blank.as_uri(), **options)
-        state = {control["name"]: getattr(explorer, control["name"]) for control in explorer.spec["controls"]}
-        page.evaluate(RENDER, [explorer._esm, json.loads(json.dumps(explorer.spec)), state])
+        state = {name: value for name, value in explorer.get_state().items() if not name.startswith("_")}
+        page.evaluate(RENDER, [explorer._esm, json.loads(json.dumps(state, default=str))])  # str: the widget's layout
         page.add_style_tag(content=explorer._css)
-        page.locator(".mk-explorer svg[role=img] .mk-marks > g").first.wait_for(state="attached")
+        page.locator(".mk-explorer svg[role=img] g[clip-path] path").first.wait_for(state="attached")
         return page
 
     return show
@@ -140,7 +140,7 @@ def as_widget(open_page, tmp_path):
 def standalone(tmp_path_factory):
     """A page of its own, with the landscape and, after it, a small explorer to live beside it."""
     from mamlkit.explorers.compass import compass_explorer
-    from mamlkit.explorers.quadratic import quadratic_landscape
+    from mamlkit.explorers.landscape import quadratic_landscape
 
     page = tmp_path_factory.mktemp("page") / "page.html"
     figures = quadratic_landscape().html() + compass_explorer().html()
