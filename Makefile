@@ -70,9 +70,9 @@ bench:  ## mamlkit beside its peers, side by side on this machine; an environmen
 	PYTHONPATH=. .venv-bench/bin/python benchmarks/operators.py
 
 picture: env  ## draw book/landscape.svg anew
-	$(BIN)/python -c 'from mamlkit.explorers.quadratic import quadratic_landscape as landscape; \
+	$(BIN)/python -c 'from mamlkit.explorers.quadratic import quadratic_scene; \
 	  from mamlkit.figures import picture; \
-	  open("book/landscape.svg", "wb").write(picture(landscape().scene()).save("svg"))'
+	  open("book/landscape.svg", "wb").write(picture(quadratic_scene(0.5, 2.0, 1, (0.3, 1.5))).save("svg"))'
 
 # A translator copies _build/words.pot to mamlkit/locale/<language>/LC_MESSAGES/mamlkit.po, then runs this again.
 words: env  ## collect what code draws for translators (_build/words.pot); update and compile what is translated

@@ -19,7 +19,7 @@ from mamlkit.roles import ROLES
 
 # The least number of rows of `xy` that makes sense of each kind of mark.
 KINDS: dict[str, int] = {
-    "line": 2, "path": 1, "points": 1, "arrow": 2, "arc": 2, "bars": 1, "area": 3, "ellipses": 3,
+    "line": 2, "path": 1, "points": 1, "arrow": 2, "arc": 2, "bars": 1, "area": 3, "ellipses": 3, "words": 1,
 }  # fmt: skip
 
 # What a readout may state of its value, and how many axes the value then has.

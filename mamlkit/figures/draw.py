@@ -158,11 +158,17 @@ def _draw_ellipses(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: fl
     ax.plot([], [], **look, label=mark.label or None)  # the legend shows a line, not a box
 
 
+def _draw_words(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
+    """Draw nothing: the tag says it."""
+
+
 def _tag(ax: matplotlib.axes.Axes, mark: Mark, scale: float) -> None:
     if not mark.tag:
         return
     place: dict[str, Any] = {"xytext": (8, 6), "textcoords": "offset points", "zorder": 50, "fontsize": 11}
     at = mark.xy[0] + scale * mark.xy[1] if mark.kind == "arrow" else mark.xy[-1]
+    if mark.kind == "words":
+        place.update(xytext=(0, 0), ha="center", va="center")
     if mark.kind == "ellipses":  # the label of a ring, at its lowest point
         (centre, a, b), radius = mark.xy, mark.radii[max(len(mark.radii) - 2, 0)]
         at = centre - radius * (a * a[1] + b * b[1]) / np.hypot(a[1], b[1])
@@ -200,4 +206,5 @@ _DRAW: dict[str, Callable[[matplotlib.axes.Axes, Mark, Style, float, int], None]
     "bars": _draw_bars,
     "area": _draw_area,
     "ellipses": _draw_ellipses,
+    "words": _draw_words,
 }

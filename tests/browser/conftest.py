@@ -167,7 +167,7 @@ def contrast():
 def standalone(tmp_path_factory):
     """A page of its own, with the landscape and, after it, a small explorer to live beside it."""
     from mamlkit.explorers.compass import compass_explorer
-    from mamlkit.explorers.quadratic import quadratic_landscape
+    from mamlkit.explorers.landscape import quadratic_landscape
 
     page = tmp_path_factory.mktemp("page") / "page.html"
     figures = quadratic_landscape().html() + compass_explorer().html()

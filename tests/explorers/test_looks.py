@@ -7,18 +7,25 @@ import pytest
 
 from mamlkit.explorers.compass import compass_scene
 from mamlkit.explorers.cost import METHODS, cost_scene
+from mamlkit.explorers.factors import factor_scene
+from mamlkit.explorers.loops import two_loops_scene
 from mamlkit.explorers.probe import probe_scene
 from mamlkit.explorers.quadratic import quadratic_scene
-from mamlkit.explorers.sinusoid import CURVES, error_scene, wave_scene
+from mamlkit.explorers.sinusoid import CURVES, descent_scene, error_scene, wave_scene
+from mamlkit.explorers.walkers import walkers_scene
 from mamlkit.roles import ROLES
 
 SCENES = {
-    "compass": compass_scene(1.0, 110.0),
+    **{f"compass, {name}": scene for name, scene in compass_scene(1.0, 110.0, 30.0).scenes.items()},
+    **{f"walkers, {name}": scene for name, scene in walkers_scene(0.5, 1.0, 2).scenes.items()},
+    "factors": factor_scene(0.5, 2.0, 2),
+    "loops": two_loops_scene(),
+    "descent": descent_scene({"by hand": [2, 1], "engine": [2, 1]}),
     "cost": cost_scene([1, 2], {key: [1, 2] for key in METHODS}, theory=None, quantity="memory"),
     "probe": probe_scene([0, 1], [0, 0], [0, 1], support=[[0, 0]], query=[[1, 1]]),
     "landscape": quadratic_scene(0.5, 2.0, 2, [0.3, 1.5]),
     "wave": wave_scene([0, 1], {key: [0, 1] for key in CURVES}, [[0, 0]]),
-    "errors": error_scene({key: [2, 1] for key in ("scratch", "joint", "maml")}),
+    "errors": error_scene({key: [[2, 1]] for key in ("scratch", "joint", "maml")}),
 }
 SEEN_AS_LINES = {"line", "path", "arrow", "arc", "ellipses", "bars"}
 

@@ -8,7 +8,7 @@ const MARKERS = {
   triangle: (x, y, r) => closed([[0, -1.3], [1.25, 0.9], [-1.25, 0.9]].map(([a, b]) => [x + r * a, y + r * b])),
   star: (x, y, r) => closed([...Array(10).keys()].map((i) => [i * Math.PI / 5, (i % 2 ? 0.8 : 2.1) * r])
     .map(([turn, length]) => [x + length * Math.sin(turn), y - length * Math.cos(turn)])),
-  handle: (x, y) => `<circle class="mk-ring" cx="${px(x)}" cy="${px(y)}" r="8"/>`,
+  handle: (x, y, r) => `<circle class="mk-ring" cx="${px(x)}" cy="${px(y)}" r="${px(1.8 * r)}"/>`,
 };
 
 const polyline = (points) => `M${points.map((p) => p.map(px).join(" ")).join("L")}`;
@@ -53,6 +53,7 @@ const DRAW = {
     const rings = radii.flatMap((r) => cutRing(o, a, b, r, box));
     return `<g class="mk-contours">${pieces(rings, { ...style, width: 1.2 })}</g>`;
   },
+  words: () => "", // the tag says it
 };
 
 // Centre and half axes of ellipses in pixels.
@@ -61,13 +62,14 @@ function ringAxes(centre, halfAxes, at) {
   return [o, ...halfAxes.map((half) => at(half.map((x, i) => x + centre[i])).map((x, i) => x - o[i]))];
 }
 
-// A tag stands beside the last point or the arrow's head; on ellipses it labels a ring, at its lowest point.
+// A tag stands beside the last point or the arrow's head, words on their point; on ellipses it labels a ring, at its
+// lowest point.
 function drawTag({ kind, tag, style, radii }, rows, at, scale) {
   const [first, a, b] = rows;
   const lowest = (i) => first[i] - (radii.at(-2) ?? radii[0]) * (a[i] * a[1] + b[i] * b[1]) / Math.hypot(a[1], b[1]);
   const tip = { arrow: (i) => first[i] + scale * a[i], ellipses: lowest }[kind] || ((i) => rows.at(-1)[i]);
   const [x, y] = at([tip(0), tip(1)]);
-  const [dx, dy, anchor] = kind === "ellipses" ? [0, 5, "middle"] : [9, -9, "start"];
+  const [dx, dy, anchor] = kind === "ellipses" || kind === "words" ? [0, 5, "middle"] : [9, -9, "start"];
   return `<text x="${px(x + dx)}" y="${px(y + dy)}" text-anchor="${anchor}" fill="${style.color}">${escape(tag)}</text>`;
 }
 

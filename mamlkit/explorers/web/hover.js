@@ -51,6 +51,7 @@ const REACH = {
     return [hit ? 0 : Infinity, hit && at(hit)];
   },
   area: () => [Infinity],
+  words: () => [Infinity],
   ellipses: ({ radii }, [centre, ...halfAxes], { at }, p) => nearestRing(ringAxes(centre, halfAxes, at), radii, p),
 };
 
