@@ -101,7 +101,7 @@ function mountWave(root, model, link) {
         button("remove", () => act.removePoint(points().length - 1)),
         button("settle", () => change({ points: points().map(([x]) => [x]) })))),
     guess: element("div", { class: "mk-tools" }, element("small", {}, texts.hint_guess),
-      ...guessSliders.map(({ node }) => node),
+      element("div", { class: "mk-pair" }, ...guessSliders.map(({ node }) => node)),
       element("div", { class: "mk-buttons" }, button("no_guess", () => change({ guess: [] })))),
   };
   function showMode(chosen) {
@@ -226,8 +226,8 @@ function mountWave(root, model, link) {
   })];
   if (link) more.push(button("link", writeAddress));
   const last = element("div", { class: "mk-buttons" }, ...more);
-  const main = element("div", { class: "mk-main" }, board.node, ...(compact ? [] : [mode.node]),
-    element("div", { class: "mk-pair" }, ...sliders.map(({ node }) => node)), bar, note);
+  const main = element("div", { class: "mk-main" }, board.node, bar, ...(compact ? [] : [mode.node]),
+    element("div", { class: "mk-pair" }, ...sliders.map(({ node }) => node)), note);
   const side = element("div", { class: "mk-side" }, table, ...(compact ? [] : [errorsPlot]),
     ...switches.map(({ node }) => node), last);
   const hands = element("div", { class: "mk-hands" }, tools.points, tools.guess);
