@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.fx import Graph, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from mamlkit.runtime.sound import blind, refuse_shapes_from_values
+
 aten = torch.ops.aten
 VIEWS = (aten.view.default, aten._unsafe_view.default, aten.expand.default, aten.detach.default)
 ENTRY_BY_ENTRY = (aten.add.Tensor, aten.sub.Tensor, aten.neg.default, aten.mul.Tensor, aten.mul.Scalar)
@@ -17,6 +19,11 @@ ENTRY_BY_ENTRY = (aten.add.Tensor, aten.sub.Tensor, aten.neg.default, aten.mul.T
 
 def record(function: Callable[..., list[Tensor]], tensors: tuple[Tensor, ...]) -> Any:
     """Return a `torch.fx.GraphModule` that computes ``function(*tensors)`` for tensors of these shapes and types.
+
+    Raises
+    ------
+    Unsound
+        If the function takes values out of its tensors, or has shapes that depend on them: a graph would keep them.
 
     Examples
     --------
@@ -28,7 +35,8 @@ def record(function: Callable[..., list[Tensor]], tensors: tuple[Tensor, ...]) -
     try:
         module = make_fx(function, rules, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors)
     except Exception:  # PyTorch cannot record some operators without numbers, `abs` under vmap among them
-        module = make_fx(function, rules, tracing_mode="real")(*tensors)
+        module = make_fx(blind(function), rules, tracing_mode="real")(*tensors)
+    refuse_shapes_from_values(module.graph)
     _drop_idle_views(module.graph)
     _turn_products(module.graph)
     module.graph.eliminate_dead_code()
