@@ -57,7 +57,7 @@ def split(tree: Any) -> tuple[list[Tensor], Callable[[Sequence[Tensor]], Any]]:
     return [leaves[index] for index in places], rebuild
 
 
-def spread(name: str, tree: Any, like: Any, path: str = "") -> list[Any]:
+def spread(name: str, tree: Any, like: Any) -> list[Any]:
     """Return an entry of `tree` for each leaf of `like`, matched by key; one entry may stand for a whole branch.
 
     Raises
@@ -70,15 +70,29 @@ def spread(name: str, tree: Any, like: Any, path: str = "") -> list[Any]:
     >>> spread("rates", {"head": 1, "body": 2}, {"body": {"w": "?", "b": "?"}, "head": "?"})
     [2, 2, 1]
     """
+    leaves, spec = pytree.tree_flatten(tree)
+    if spec.is_leaf():
+        return [tree] * len(pytree.tree_leaves(like))
+    return [leaves[index] for index in _matched(name, _numbered(spec), _numbered(pytree.tree_structure(like)), "")]
+
+
+def _numbered(spec: pytree.TreeSpec) -> Any:
+    """Return a tree with numbers for leaves: PyTorch's walk with paths would hold tensors in memory in a cycle."""
+    return pytree.tree_unflatten(range(spec.num_leaves), spec)
+
+
+def _matched(name: str, tree: Any, like: Any, path: str) -> list[int]:
     theirs, ours = _branches(tree), _branches(like)
-    if theirs is None:
+    if theirs is None:  # one entry for all that lies below
         return [tree] * len(pytree.tree_leaves(like))
     if ours is None:
-        raise ValueError(f"{name}{path} must be one number or tensor, as params{path} is one tensor, got {tree!r:.200}")
+        raise ValueError(
+            f"{name}{path} must be one number or tensor, as params{path} is a tensor; it adds {sorted(theirs)}"
+        )
     if theirs.keys() != ours.keys():
         difference = differing(theirs.keys(), ours.keys())
         raise ValueError(f"{name}{path} must be a number or have the keys of params{path}: {difference}")
-    return [leaf for key in ours for leaf in spread(name, theirs[key], ours[key], path + key)]
+    return [leaf for key in ours for leaf in _matched(name, theirs[key], ours[key], path + key)]
 
 
 def differing(theirs: Set[str], ours: Set[str]) -> str:
