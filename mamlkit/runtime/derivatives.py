@@ -19,7 +19,8 @@ from mamlkit.runtime.trees import as_tensors, split
 ADVICE = (
     "a custom autograd.Function or an operator of PyTorch may differentiate wrongly (write it with others, or use "
     'first_order=True if only its second derivative is wrong, or task_axis="loop" if only batching is), loss_fn may '
-    "keep state or cut the graph (detach, item, no_grad), or params may lie on a kink, such as a ReLU at exactly 0"
+    "keep state or cut the graph (detach, item or no_grad; padding_idx and spectral norm in training mode do so on "
+    "purpose), or params may lie on a kink, such as a ReLU at exactly 0"
 )
 
 
