@@ -114,7 +114,8 @@ def _leaves(loss: Tensor, stop: set[Any]) -> Iterator[Tensor]:
 
 def _name(leaf: Tensor, loss_fn: Loss) -> str:
     """Return the name by which `loss_fn` knows `leaf`, as far as it can be seen from outside."""
-    held = inspect.getclosurevars(loss_fn) if inspect.isfunction(loss_fn) else None
+    function = inspect.unwrap(loss_fn)
+    held = inspect.getclosurevars(function) if inspect.isfunction(function) else None
     for name, value in {**held.globals, **held.nonlocals}.items() if held else ():
         if value is leaf:
             return name

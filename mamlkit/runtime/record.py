@@ -39,6 +39,7 @@ def record(function: Callable[..., list[Tensor]], tensors: tuple[Tensor, ...]) -
     refuse_shapes_from_values(module.graph)
     _drop_idle_views(module.graph)
     _turn_products(module.graph)
+    _loosen_views(module.graph)
     module.graph.eliminate_dead_code()
     module.recompile()
     return module
@@ -118,6 +119,13 @@ def _turn_products(graph: Graph) -> None:
             graph.erase_node(node)
         if not inner.users and inner.target in (aten.bmm.default, *ENTRY_BY_ENTRY):  # what has no other effect
             graph.erase_node(inner)
+
+
+def _loosen_views(graph: Graph) -> None:
+    """Let views be copies where products that were turned lie in memory in another order, and nothing changes them."""
+    for node in graph.nodes:
+        if node.target is aten.view.default and not _is_changed(node):
+            node.target = aten.reshape.default
 
 
 def _is_transpose(node: Any) -> bool:
