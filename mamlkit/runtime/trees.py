@@ -87,7 +87,7 @@ def _matched(name: str, tree: Any, like: Any, path: str) -> list[int]:
         return [tree] * len(pytree.tree_leaves(like))
     if ours is None:
         raise ValueError(
-            f"{name}{path} must be one number or tensor, as params{path} is a tensor; it adds {sorted(theirs)}"
+            f"{name}{path} must be one number or tensor, as params{path} is a tensor; got {sorted(theirs)}"
         )
     if theirs.keys() != ours.keys():
         difference = differing(theirs.keys(), ours.keys())

@@ -54,7 +54,7 @@ def test_what_is_kept_is_refused_by_name(name):
     [
         lambda layer: [layer],  # its weights are replaced where they are
         lambda layer: [torch.ones(2), "w", 3, None],
-        lambda layer: (lambda: (layer.weight**2).sum()),
+        lambda layer: lambda: (layer.weight**2).sum(),
         lambda layer: nn.ParameterList([torch.ones(1)]),
     ],
 )
@@ -84,7 +84,7 @@ def test_a_closure_over_a_weight_is_seen_in_the_graph(use, task_axis):
     def loss(p, x, y):
         return ((p * x - y) ** 2 + HELD**2 * p**2).sum()
 
-    with pytest.raises(ValueError, match="loss_fn uses HELD, of shape .*, which requires a gradient and is not in para"):
+    with pytest.raises(ValueError, match=r"loss_fn uses HELD, of shape .*, which requires a gradient and is not in"):
         use(loss, torch.tensor(2.0), support=BATCH, query=BATCH, inner_lr=0.1, num_steps=1, task_axis=task_axis,
             **{"strength": 1.0} if use is implicit else {})  # fmt: skip
 
