@@ -10,7 +10,7 @@ from torch.nn.utils import parametrizations
 
 from mamlkit import models
 from mamlkit.engine import adapt, evaluate, meta_gradient
-from mamlkit.runtime.operators import mended
+from mamlkit.runtime.operators import OTHER_WAYS, mended
 
 from .oracles import central_differences, distance, plain_autograd
 from .test_meta import outer_loss
@@ -149,6 +149,17 @@ def test_settings_are_as_they_were_after_an_error():
         raise ZeroDivisionError
     assert (torch.backends.cuda.flash_sdp_enabled(), torch.backends.cuda.math_sdp_enabled()) == before
     assert torch.overrides._get_current_function_mode() is None
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_recurrent_layers_are_differentiated_twice_without_cudnn(twice, monkeypatch):
+    """Whose kernels have no second derivative; here there is no GPU, so the switch alone is looked at."""
+    seen = []
+    monkeypatch.setitem(OTHER_WAYS, torch.lstm, lambda *a, **k: seen.append(torch.backends.cudnn.enabled))
+    with mended(twice=twice):
+        torch.lstm(torch.ones(1))
+    assert seen == [not twice]
+    assert torch.backends.cudnn.enabled
 
 
 @pytest.mark.parametrize("task_axis", ["vmap", "loop"])
