@@ -14,7 +14,8 @@ from torch import nn
 
 from mamlkit import models
 from mamlkit.engine import Diverged, MetaTrained, adapt, evaluate, meta_gradient, meta_train
-from mamlkit.runtime import batching
+from mamlkit.runtime import batching, capture
+from mamlkit.runtime.record import record
 from mamlkit.variants import implicit, reptile
 
 from .oracles import distance, plain_autograd
@@ -78,7 +79,7 @@ def test_what_vmap_cannot_batch_goes_one_after_the_other_with_one_line(name, cap
     assert line.startswith('going on with task_axis="loop": vmap cannot batch loss_fn over tasks (')
 
 
-def test_in_training_too_one_task_is_recorded_and_not_all(caplog):
+def test_in_training_too_one_task_is_recorded_and_not_all(caplog, monkeypatch):
     """An LSTM: the numbers are those of the loop from the start, random ones included, and the graph is one task's."""
     torch.manual_seed(0)
 
@@ -93,7 +94,10 @@ def test_in_training_too_one_task_is_recorded_and_not_all(caplog):
     params, loss = models.from_module(Net().double(), F.mse_loss)
     tasks = SimpleNamespace(support=(X, Y), query=(X, Y))
     options = INNER | {"outer_lr": 0.01, "iterations": 3, "seed": 0, "progress": False}
+    recorded = []
+    monkeypatch.setattr(capture, "record", lambda f, tensors: recorded.append(len(tensors[-1])) or record(f, tensors))
     runs = [meta_train(loss, params, lambda _: tasks, **options, **axis) for axis in ({}, {"task_axis": "loop"})]
+    assert recorded == [1, 1]
     np.testing.assert_array_equal(runs[0].losses, runs[1].losses)
     assert len([line for line in caplog.messages if 'going on with task_axis="loop"' in line]) == 1
     assert not [line for line in caplog.messages if "without a recorded step" in line]

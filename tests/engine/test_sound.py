@@ -116,6 +116,8 @@ def test_numbers_are_compared_in_calls_that_it_was_not_recorded_on(caplog):
     ("function", "message"),
     [
         (lambda x: [x * x.abs().sum().item()], "depends on values|takes values out"),
+        (lambda x: [x.abs() * float(np.asarray(x).sum())], "Tensor.__array__ takes values out of a tensor"),
+        (lambda x: [x.abs() * x.numpy().sum()], "Tensor.numpy takes values out of a tensor"),
         (lambda x: [x[x > 0]], "index.Tensor gives a shape or a number that depends on values"),
         (lambda x: [x[torch.tensor([0, 0])]], None),
         (lambda x: [torch.where(x > 0, x, 0.0)], None),
