@@ -8,11 +8,16 @@ reader who doubts a line can follow it to its proof.
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from mamlkit.claims import CLAIMS, Claim
+
+ROOT = Path(__file__).parents[1]
 
 
 class ClaimDirective(SphinxDirective):
@@ -45,13 +50,14 @@ class ClaimsDirective(ClaimDirective):
     has_content = False
 
     def run(self) -> list[nodes.Node]:
-        lines = ["| label | statement | where |", "|---|---|---|"]
-        for label, claim in CLAIMS.items():
-            where = f"{{ref}}`chapter <{label.lower()}>` · {evidence(claim, self.config)}"
-            lines.append(f"| **{label}** | {claim.statement} | {where} |")
-        container = nodes.container(classes=["claims"])
-        self.state.nested_parse(lines, self.content_offset, container)
-        return container.children
+        return [self.entry(label, claim) for label, claim in CLAIMS.items()]
+
+    def entry(self, label: str, claim: Claim) -> nodes.Node:
+        where = f"{{ref}}`chapter <{label.lower()}>` · {evidence(claim, self.config)}"
+        lines = [f"**{label}** · {claim.title}", "", claim.statement, "", where]
+        entry = nodes.container(classes=["claim-entry"])
+        self.state.nested_parse(lines, self.content_offset, entry)
+        return entry
 
 
 def evidence(claim: Claim, config) -> str:
@@ -59,10 +65,21 @@ def evidence(claim: Claim, config) -> str:
     options = config.html_theme_options
     source = f"{options['repository_url']}/blob/{options['repository_branch']}"
     file, test = claim.test.split("::")
-    return (
-        f"{{py:obj}}`{claim.function.removeprefix('mamlkit.')} <{claim.function}>` · "
-        f'[test]({source}/{file} "{test}") · [exercise](/{claim.exercise}.ipynb)'
-    )
+    links = [
+        f"{{py:obj}}`{claim.function.removeprefix('mamlkit.')} <{claim.function}>`",
+        f'[test]({source}/{file}#L{line_of(file, test)} "{test}")',
+    ]
+    if claim.exercise:
+        links.append(f"[exercise](/{claim.exercise}.ipynb)")
+    return " · ".join(links)
+
+
+def line_of(file: str, function: str) -> int:
+    """Return the line of a file of the repository at which a function begins."""
+    for node in ast.parse((ROOT / file).read_text("utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return node.lineno
+    raise ValueError(f"{file} has no function {function!r}")
 
 
 def share_base_url(app: Sphinx, config) -> None:
@@ -72,6 +89,7 @@ def share_base_url(app: Sphinx, config) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", share_base_url, priority=1)
+    app.setup_extension("live")
     app.add_directive("claim", ClaimDirective)
     app.add_directive("claims", ClaimsDirective)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

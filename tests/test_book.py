@@ -47,6 +47,13 @@ def test_cell_ids_are_unique(path):
     assert len(set(ids)) == len(ids)
 
 
+def test_every_work_in_the_bibliography_is_cited():
+    text = "".join(path.read_text("utf-8") for path in ROOT.glob("book/**/*") if path.suffix in (".ipynb", ".md"))
+    cited = {key.strip() for keys in re.findall(r"\{cite:[pt]\}`([^`]+)`", text) for key in keys.split(",")}
+    listed = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "book/references.bib").read_text("utf-8"), re.MULTILINE))
+    assert listed == cited
+
+
 def test_every_link_to_the_repository_follows_the_one_setting():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["repository-code"] == REPOSITORY["url"]

@@ -38,7 +38,9 @@ def test_claim_stands_on_its_test(label):
 
 @pytest.mark.parametrize("label", CLAIMS)
 def test_claim_stands_in_its_exercise(label):
-    assert label in source(CLAIMS[label].exercise)
+    """Smaller results, whose labels end in a letter, may have none."""
+    if CLAIMS[label].exercise or not label[-1].isalpha():
+        assert label in source(CLAIMS[label].exercise)
 
 
 def test_every_claim_of_a_chapter_is_in_the_table():
