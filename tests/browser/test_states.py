@@ -44,7 +44,8 @@ def test_what_a_page_says_to_set_is_set(path, site, open_page):
     page = open_page(f"{site}/{path}")
     figures = specs(page)
     asked = [(name, prompt["state"], f"[data-name='{name}'] .mk-prompts li:nth-child({i}) [data-do=set]")
-             for name, spec in figures.items() for i, prompt in enumerate(spec["prompts"], 1) if prompt["state"]]  # fmt: skip
+             for name, spec in figures.items()
+             for i, prompt in enumerate(spec["prompts"], 1) if prompt["state"]]  # fmt: skip
     for link in page.locator("a.mk-sets").all():
         name, fields = re.fullmatch(r"#([\w-]+):(.*)", link.get_attribute("href")).groups()
         if name in figures:
