@@ -7,7 +7,7 @@ SPLIT  := -n 2 --dist loadfile
 NBVAL  := -o addopts= --nbval-lax --nbval-cell-timeout=120 book solutions
 CODE   := $(shell find mamlkit _ext -name '*.py' -o -name '*.js' -o -name '*.css') _config.yml $(wildcard benchmarks/*.json)
 .DEFAULT_GOAL := help
-.PHONY: help env html book lab test quick browser notebooks lint format exercises grade bench picture links lock clean
+.PHONY: help env html book lab test quick browser notebooks lint format exercises grade bench picture words links lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -70,9 +70,18 @@ bench:  ## mamlkit beside its peers, side by side on this machine; an environmen
 	PYTHONPATH=. .venv-bench/bin/python benchmarks/operators.py
 
 picture: env  ## draw book/landscape.svg anew
-	$(BIN)/python -c 'from mamlkit.explorers.quadratic import quadratic_landscape as landscape; \
+	$(BIN)/python -c 'from mamlkit.explorers.quadratic import quadratic_scene; \
 	  from mamlkit.figures import picture; \
-	  open("book/landscape.svg", "wb").write(picture(landscape().scene()).save("svg"))'
+	  open("book/landscape.svg", "wb").write(picture(quadratic_scene(0.5, 2.0, 1, (0.3, 1.5))).save("svg"))'
+
+# A translator copies _build/words.pot to mamlkit/locale/<language>/LC_MESSAGES/mamlkit.po, then runs this again.
+words: env  ## collect what code draws for translators (_build/words.pot); update and compile what is translated
+	@mkdir -p _build
+	PYTHONPATH=_ext $(BIN)/pybabel -q extract -F pyproject.toml -k _ --project mamlkit -o _build/words.pot mamlkit book
+	@if [ -d mamlkit/locale ]; then \
+	  $(BIN)/pybabel -q update -D mamlkit -d mamlkit/locale -i _build/words.pot && \
+	  $(BIN)/pybabel compile -D mamlkit -d mamlkit/locale; fi
+	@echo "$$(grep -c '^msgid' _build/words.pot) entries in _build/words.pot"
 
 links: env  ## write the repository of _config.yml into set-up cells and citation
 	$(BIN)/python _ext/links.py

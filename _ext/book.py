@@ -9,12 +9,17 @@ reader who doubts a line can follow it to its proof.
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from mamlkit.claims import CLAIMS, Claim
-from mamlkit.grade.promises import PROMISES
+from mamlkit.claims import CLAIMS, TO_COME, Claim
+from mamlkit.grade.promises import PROMISES, Promise
+
+ROOT = Path(__file__).parents[1]
 
 
 class ClaimDirective(SphinxDirective):
@@ -31,7 +36,7 @@ class ClaimDirective(SphinxDirective):
         self.state.document.note_explicit_target(box, box)
         box += nodes.title("", f"{label} · {CLAIMS[label].title}")
         self.state.nested_parse(self.content, self.content_offset, box)
-        box += self.parse_markdown(evidence(CLAIMS[label], self.config), "claim-evidence")
+        box += self.parse_markdown(evidence(label, CLAIMS[label], self.config), "claim-evidence")
         return [box]
 
     def parse_markdown(self, text: str, css_class: str) -> nodes.Node:
@@ -47,42 +52,54 @@ class ClaimsDirective(ClaimDirective):
     has_content = False
 
     def run(self) -> list[nodes.Node]:
-        lines = ["| label | statement | where |", "|---|---|---|"]
-        for label, claim in CLAIMS.items():
-            where = f"{{ref}}`chapter <{label.lower()}>` · {evidence(claim, self.config)}"
-            lines.append(f"| **{label}** | {claim.statement} | {where} |")
-        container = nodes.container(classes=["claims"])
-        self.state.nested_parse(lines, self.content_offset, container)
-        return container.children
+        return [self.entry(label, claim) for label, claim in CLAIMS.items()]
+
+    def entry(self, label: str, claim: Claim) -> nodes.Node:
+        where = f"{{ref}}`chapter <{label.lower()}>` · {evidence(label, claim, self.config)}"
+        lines = [f"**{label}** · {claim.title}", "", claim.statement, "", where]
+        entry = nodes.container(classes=["claim-entry"])
+        self.state.nested_parse(lines, self.content_offset, entry)
+        return entry
 
 
-class PromisesDirective(ClaimDirective):
-    """What the grader promises, each with where it holds and a link to its test."""
-
-    required_arguments = 0
-    has_content = False
+class PromisesDirective(SphinxDirective):
+    """What the grader promises, one after the other, each with where it holds and a link to its test."""
 
     def run(self) -> list[nodes.Node]:
+        return [self.entry(label, promise) for label, promise in PROMISES.items()]
+
+    def entry(self, label: str, promise: Promise) -> nodes.Node:
         options = self.config.html_theme_options
         tests = f"{options['repository_url']}/blob/{options['repository_branch']}/tests/grade"
-        lines = ["| | promise | where | |", "|---|---|---|---|"]
-        for label, promise in PROMISES.items():
-            file, name = promise.test.split("::")
-            lines.append(f'| **{label}** | {promise.says} | {promise.where} | [test]({tests}/{file} "{name}") |')
-        container = nodes.container(classes=["claims"])
-        self.state.nested_parse(lines, self.content_offset, container)
-        return container.children
+        file, name = promise.test.split("::")
+        lines = [f"**{label}** · {promise.says}", "", f'{promise.where} · [test]({tests}/{file} "{name}")']
+        entry = nodes.container(classes=["claim-entry"])
+        self.state.nested_parse(lines, self.content_offset, entry)
+        return entry
 
 
-def evidence(claim: Claim, config) -> str:
+def evidence(label: str, claim: Claim, config) -> str:
     """Return Markdown links to the function, the test and the exercise of a claim."""
     options = config.html_theme_options
     source = f"{options['repository_url']}/blob/{options['repository_branch']}"
     file, test = claim.test.split("::")
-    return (
-        f"{{py:obj}}`{claim.function.removeprefix('mamlkit.')} <{claim.function}>` · "
-        f'[test]({source}/{file} "{test}") · [exercise](/{claim.exercise}.ipynb)'
-    )
+    links = [
+        f"{{py:obj}}`{claim.function.removeprefix('mamlkit.')} <{claim.function}>`",
+        f'[test]({source}/{file}#L{line_of(file, test)} "{test}")',
+    ]
+    if claim.exercise:
+        links.append(f"[exercise](/{claim.exercise}.ipynb)")
+    elif label in TO_COME:
+        links.append("exercise to come")
+    return " · ".join(links)
+
+
+def line_of(file: str, function: str) -> int:
+    """Return the line of a file of the repository at which a function begins."""
+    for node in ast.parse((ROOT / file).read_text("utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return node.lineno
+    raise ValueError(f"{file} has no function {function!r}")
 
 
 def share_base_url(app: Sphinx, config) -> None:
@@ -92,6 +109,7 @@ def share_base_url(app: Sphinx, config) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", share_base_url, priority=1)
+    app.setup_extension("live")
     app.add_directive("claim", ClaimDirective)
     app.add_directive("claims", ClaimsDirective)
     app.add_directive("promises", PromisesDirective)

@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 
 class Claim(NamedTuple):
-    """One result: `statement` in Markdown with mathematics; the rest are places in the repository."""
+    """One result: `statement` in Markdown with mathematics; the rest are places in the repository.
+
+    `exercise` is empty for a smaller result, whose label ends in a letter, if no exercise practises it.
+    """
 
     title: str
     statement: str
@@ -19,6 +22,9 @@ class Claim(NamedTuple):
     test: str
     exercise: str
 
+
+# Claims whose exercise is not written yet; the page says so.
+TO_COME = {"R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15"}
 
 CLAIMS = {
     "R1": Claim(
@@ -30,6 +36,25 @@ CLAIMS = {
         test="tests/closed_form/test_quadratic.py::test_r1_adapt_follows_the_negative_gradient",
         exercise="exercises/e01_the_adapted_loss",
     ),
+    "R1a": Claim(
+        title="the best start is the worst average model",
+        statement=r"On the compass, with tasks $\delta > 90°$ to either side of north and "
+        r"$\alpha = \delta / \sin\delta$, north has the largest mean loss $1 - \cos\delta\cos\theta$ of all "
+        r"headings, and $J = 0$ after one step.",
+        chapter="book/principles/learning-to-learn",
+        function="mamlkit.closed_form.compass.outer_loss",
+        test="tests/closed_form/test_compass.py::test_r1a_the_best_initialisation_is_the_worst_average_model",
+        exercise="",
+    ),
+    "R1b": Claim(
+        title="the average wave",
+        statement=r"The average of all waves $a \sin(x - p)$, with mean height $\bar a$ and shifts even from $0$ to "
+        r"$\pi$, is $-\tfrac{2}{\pi}\,\bar a \cos x$: the best fixed answer.",
+        chapter="book/principles/learning-to-learn",
+        function="mamlkit.tasks.sinusoid.mean_curve",
+        test="tests/tasks/test_sinusoid.py::test_r1b_the_average_of_many_waves",
+        exercise="",
+    ),
     "R2": Claim(
         title="the meta-gradient",
         statement=r"The gradient of the outer loss is $P_0^\top P_1^\top \cdots P_{K-1}^\top \nabla \LQ(\phi)$ with "
@@ -38,6 +63,15 @@ CLAIMS = {
         function="mamlkit.engine.meta_gradient",
         test="tests/engine/test_meta.py::test_r2_equals_central_differences_on_a_network",
         exercise="exercises/e02_meta_gradient_of_a_quadratic",
+    ),
+    "R2a": Claim(
+        title="a bound on the meta-gradient's length",
+        statement=r"On one task the meta-gradient is at most $\prod_k \max_j |1 - \alpha h_j(\theta_k)|$ times as long "
+        r"as FOMAML's; while every $\alpha h_j$ lies between 0 and 2 it is never longer.",
+        chapter="book/principles/meta-gradient",
+        function="mamlkit.closed_form.quadratic.shrinkage",
+        test="tests/closed_form/test_quadratic.py::test_r2a_no_meta_gradient_is_longer_than_the_bound",
+        exercise="",
     ),
     "R3": Claim(
         title="quadratic tasks, exactly",

@@ -2,50 +2,25 @@
 
 A :class:`Scene` is axes, marks and readouts. :mod:`mamlkit.figures` draws one with matplotlib, an explorer in
 :mod:`mamlkit.explorers` draws a grid of them in the browser. A mark says what it *is* (its role: a support set, the
-MAML arrow, an optimum); the table :data:`ROLES` says how that looks, in a colour that colour-blind readers can tell
-apart and in a dash or marker that needs no colour at all.
+MAML arrow, an optimum); the table :data:`mamlkit.roles.ROLES` says how that looks.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mamlkit._check import Array, as_array, as_count, as_positive
-
-
-class Style(NamedTuple):
-    """How a role looks: a colour for light and dark pages, a dash pattern in points, a marker, a line width."""
-
-    light: str
-    dark: str
-    dash: tuple[float, ...] = ()
-    marker: str = "circle"
-    width: float = 1.8
-
-
-ROLES: dict[str, Style] = {
-    "task_a": Style("#0067a8", "#62b5f0"),
-    "task_b": Style("#c24e00", "#ff9d52", dash=(6, 3), marker="square"),
-    "support": Style("#0067a8", "#62b5f0", marker="circle"),
-    "query": Style("#4a4a4a", "#d0d0d0", marker="diamond"),
-    "initial": Style("#1c1c1c", "#f5f5f5", marker="handle"),
-    "maml": Style("#00795a", "#35d0a2", width=3.4),
-    "fomaml": Style("#a8216f", "#ff86c3", dash=(8, 3.5), width=3.0),
-    "naive": Style("#6f6000", "#e0c94a", dash=(2, 3), width=3.0),
-    "baseline": Style("#606060", "#b5b5b5", dash=(4, 3), marker="square"),
-    "optimum": Style("#1c1c1c", "#f5f5f5", marker="star"),
-    "outer_loss": Style("#606060", "#b0b0b0", dash=(1, 3), width=1.3),
-    "guide": Style("#767676", "#9a9a9a", dash=(2, 3), width=1.2),
-    "forbidden": Style("#b00020", "#ff7b8a", dash=(3, 2)),
-}
+from mamlkit.reading import format_number, measure
+from mamlkit.roles import ROLES
 
 # The least number of rows of `xy` that makes sense of each kind of mark.
-KINDS: dict[str, int] = {"line": 2, "path": 1, "points": 1, "arrow": 2, "bars": 1, "area": 3, "ellipses": 3}
+KINDS: dict[str, int] = {
+    "line": 2, "path": 1, "points": 1, "arrow": 2, "arc": 2, "bars": 1, "area": 3, "ellipses": 3, "words": 1,
+}  # fmt: skip
 
 # What a readout may state of its value, and how many axes the value then has.
 RULES: dict[str, tuple[int, ...]] = {"value": (0, 1), "norm": (1,), "angle": (2,)}
@@ -63,6 +38,8 @@ class Axes:
         Limits, lower first.
     equal : bool
         If true, a unit is as long on one axis as on the other (angles can be read).
+    frame : bool
+        If false, neither axes nor ticks are drawn (a dial has none).
 
     Raises
     ------
@@ -75,6 +52,7 @@ class Axes:
     xlim: tuple[float, float]
     ylim: tuple[float, float]
     equal: bool = False
+    frame: bool = True
 
     def __post_init__(self) -> None:
         for name in ("xlabel", "ylabel"):
@@ -92,8 +70,9 @@ class Mark:
 
     Parameters
     ----------
-    kind : {"line", "path", "points", "arrow", "bars", "area", "ellipses"}
-        A *path* is a line with a dot at each vertex: the trajectory of an inner loop. *Bars* stand on zero.
+    kind : {"line", "path", "points", "arrow", "arc", "bars", "area", "ellipses"}
+        A *path* is a line with a dot at each vertex: the trajectory of an inner loop. An *arc* is a line that ends in
+        the head of an arrow (see :func:`arc`). *Bars* stand on zero.
     name : str
         Unique within the scene; the same thing has the same name in every frame of an explorer.
     role : str
@@ -205,6 +184,27 @@ class Readout:
         return (parts if np.ndim(number) == 0 else f"({parts})") + self.unit
 
 
+def arc(radius: float, start: float, stop: float, *, centre: tuple[float, float] = (0.0, 0.0), num: int = 33) -> Array:
+    """Return vertices along a circle, shape (num, 2), for a mark of the kind "arc".
+
+    Parameters
+    ----------
+    radius : float
+    start, stop : float
+        Angles in radians, counter-clockwise from the x axis; the arrow runs from one to the other.
+    centre : (float, float)
+    num : int
+        How many vertices; the same in all frames of an explorer.
+
+    Examples
+    --------
+    >>> arc(2.0, 0.0, np.pi / 2, num=3).round(3).tolist()
+    [[2.0, 0.0], [1.414, 1.414], [0.0, 2.0]]
+    """
+    angles = np.linspace(start, stop, num)
+    return np.asarray(centre) + as_positive("radius", radius) * np.column_stack([np.cos(angles), np.sin(angles)])
+
+
 class ArrowScale(NamedTuple):
     """Draw the longest arrow `longest` axis units long once its vector has the norm `full_at`, shorter below that."""
 
@@ -274,60 +274,79 @@ class Scene:
         return self.arrows.longest / max(*lengths, self.arrows.full_at)
 
 
-# Norms below this are rounding dust: they read as 0 and have no direction.
-NEGLIGIBLE = 1e-9
+@dataclass(frozen=True, eq=False)
+class Panels:
+    """Several scenes that share controls, readouts and legend: side by side, one below the other on a phone.
 
+    Parameters
+    ----------
+    scenes : mapping of str to Scene, or sequence of Scene
+        At least one, in the order in which they are shown. A sequence is named "1", "2" and so on.
+    widths : sequence of float, optional
+        How wide each is beside the others; equal if left out.
 
-def measure(rule: str, value: Array) -> Array | float | None:
-    """Return what a readout states: `value` itself, its norm, or the angle between its rows in degrees.
-
-    None if there is no angle because one of the vectors vanishes.
-
-    Examples
-    --------
-    >>> measure("norm", np.array([3.0, 4.0]))
-    5.0
-    """
-    if rule == "norm":
-        return float(np.linalg.norm(value))
-    if rule == "angle":
-        (a, b), (c, d) = value
-        if min(np.hypot(a, b), np.hypot(c, d)) < NEGLIGIBLE:
-            return None
-        return math.degrees(math.atan2(abs(a * d - b * c), a * c + b * d))
-    return value
-
-
-def format_number(value: float, digits: int) -> str:
-    """Return `value` as readers write it: a true minus sign, powers of ten where it is very small or very large.
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no scene, a part is none, widths do not fit, or two readouts share a name.
 
     Examples
     --------
-    >>> format_number(-0.25, 2), format_number(0.000012, 3), format_number(1e-12, 3)
-    ('−0.25', '1.2 × 10⁻⁵', '0')
+    >>> axes = Axes("x", "y", xlim=(0, 1), ylim=(0, 1))
+    >>> Panels({"left": Scene(axes, [], [], "Empty."), "right": Scene(axes, [], [], "Empty too.")}).summary()
+    'Empty. Empty too.'
     """
-    if abs(value) < NEGLIGIBLE:
-        return "0"
-    if 0.5 * 10.0**-digits <= abs(value) < 1e6:
-        return f"{value:.{digits}f}".replace("-", "−")
-    mantissa, exponent = f"{value:.1e}".split("e")
-    power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa} × 10{power}".replace("-", "−")
+
+    scenes: Any  # mapping or sequence when given, a dict ever after
+    widths: Sequence[float] = ()
+
+    def __post_init__(self) -> None:
+        given = self.scenes
+        scenes = dict(given) if isinstance(given, Mapping) else {str(i): each for i, each in enumerate(given, 1)}
+        for name, scene in scenes.items():
+            _check_text("the name of a panel", name)
+            if not isinstance(scene, Scene):
+                raise TypeError(f"panel {name!r} must be a Scene, got {scene!r}")
+        widths = tuple(as_positive("widths", width) for width in self.widths) or (1.0,) * len(scenes)
+        if not scenes or len(widths) != len(scenes):
+            raise ValueError(f"widths must be one for each of {len(scenes)} panels (one or more), got {self.widths!r}")
+        object.__setattr__(self, "scenes", scenes)
+        object.__setattr__(self, "widths", widths)
+        names = [readout.name for readout in self.readouts]
+        if len(set(names)) < len(names):
+            raise ValueError(f"names of readouts must differ over all panels, got {names!r}")
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        """The readouts of all panels."""
+        return tuple(readout for scene in self.scenes.values() for readout in scene.readouts)
+
+    @property
+    def alt(self) -> str:
+        """The alt texts of all panels."""
+        return " ".join(scene.alt for scene in self.scenes.values())
+
+    def summary(self) -> str:
+        """Return the alt texts followed by every readout: the figure in words."""
+        return " ".join([self.alt, *(f"{readout.label}: {readout}." for readout in self.readouts)])
 
 
-def ticks(low: float, high: float, target: int = 6) -> list[float]:
-    """Return round numbers (steps of 1, 2 or 5 times a power of ten) within the limits, about `target` of them.
+def as_panels(figure: Scene | Panels) -> Panels:
+    """Return `figure` as panels; a scene alone becomes the one panel "plot".
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
 
     Examples
     --------
-    >>> ticks(-3.0, 3.0)
-    [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
+    >>> list(as_panels(Scene(Axes("x", "y", (0, 1), (0, 1)), [], [], "Empty.")).scenes)
+    ['plot']
     """
-    raw = (high - low) / target
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = min((f * power for f in (1, 2, 5, 10)), key=lambda s: abs(s - raw))
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    if not isinstance(figure, Scene | Panels):
+        raise TypeError(f"a figure must be a Scene or Panels, got {figure!r}")
+    return Panels({"plot": figure}) if isinstance(figure, Scene) else figure
 
 
 def _check_text(name: str, value: Any) -> None:

@@ -6,6 +6,7 @@ Both are called like `meta_gradient` and can take its place in `meta_train` as i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import torch
@@ -14,9 +15,12 @@ from torch.autograd import grad
 from torch.utils import _pytree as pytree
 
 from mamlkit._check import as_count, as_positive
-from mamlkit.engine.checks import Batch, LossFn, Pytree, as_rates
+from mamlkit.engine.checks import Batch, LossFn, Pytree
 from mamlkit.engine.inner import InnerLoop
-from mamlkit.engine.meta import MetaGradient, average, fresh, split
+from mamlkit.engine.meta import MetaGradient, average, fresh
+from mamlkit.engine.rates import as_rates, schedule
+from mamlkit.runtime.operators import second_derivatives_explained
+from mamlkit.runtime.trees import split
 
 
 def reptile(
@@ -28,6 +32,7 @@ def reptile(
     inner_lr: Pytree,
     num_steps: int,
     clip_norm: float | None = None,
+    stream: bool = False,
     task_axis: str = "vmap",
     chunk_size: int | None = None,
 ) -> MetaGradient:
@@ -48,14 +53,14 @@ def reptile(
     tensor(-4.5000)
     """
 
-    def piece(support: Batch, query: Batch) -> tuple[list[Tensor], Tensor]:
-        loop = InnerLoop(loss_fn, support, query, inner_lr, clip_norm=clip_norm, task_axis=task_axis)
+    def piece(support: Batch, query: Batch, task_axis: str) -> tuple[list[Tensor], Tensor]:
+        loop = InnerLoop(loss_fn, support, query, inner_lr, False, clip_norm, task_axis, stream)
         with torch.no_grad():
             phi = loop.adapted(params, num_steps)
             moved = pytree.tree_map(torch.sub, loop.start(params), phi)
             return _mean(pytree.tree_leaves(moved), loop), loop.query_losses(phi)
 
-    return average(piece, (params, None), support, query, task_axis, chunk_size)
+    return average(piece, (params, None), support, query, task_axis, chunk_size, loss_fn)
 
 
 def implicit(
@@ -84,6 +89,7 @@ def implicit(
     Where a task has none, its conjugate gradients stop at the first direction of negative curvature with what they
     have, and with :math:`\nabla L^Q(\phi)` if they have nothing, as truncated Newton methods do: a direction in which
     to descend, and no longer the implicit gradient. Validation in `meta_train` adapts without the tie, as `evaluate`.
+    There is no `stream`: an inner loop comes to rest on one support set.
 
     Raises
     ------
@@ -102,15 +108,17 @@ def implicit(
     >>> implicit(loss, torch.tensor(0.0), support=tasks, query=tasks, inner_lr=0.5, num_steps=9, strength=1.0).gradient
     tensor(-1.5000)
     """
-    if any(rate is None for rate in as_rates(inner_lr, params)):
+    steps = schedule(inner_lr, as_count("num_steps", num_steps))
+    if any(rate is None for rates in steps for rate in as_rates(rates, params)):
         raise ValueError(f"implicit needs an inner_lr above 0 for every tensor, got {inner_lr!r}")
     strength, cg_steps = as_positive("strength", strength), as_count("cg_steps", cg_steps, minimum=1)
 
+    @wraps(loss_fn)
     def tied(phi: Pytree, *batch: Any) -> Tensor:
         pairs = zip(pytree.tree_leaves(phi), pytree.tree_leaves(params), strict=True)
         return loss_fn(phi, *batch) + strength / 2 * sum(((p - theta.detach()) ** 2).sum() for p, theta in pairs)
 
-    def piece(support: Batch, query: Batch) -> tuple[list[Tensor], Tensor]:
+    def piece(support: Batch, query: Batch, task_axis: str) -> tuple[list[Tensor], Tensor]:
         loop = InnerLoop(tied, support, query, inner_lr, task_axis=task_axis)
         with torch.no_grad():
             phi, rebuild = split(loop.adapted(params, num_steps))
@@ -119,7 +127,8 @@ def implicit(
         with torch.enable_grad():
             losses = loop.query_losses(rebuild(phi))
             target = grad(losses.sum(), phi, materialize_grads=True)
-            slope = grad(loop.support_losses(rebuild(phi)).sum(), phi, create_graph=True, materialize_grads=True)
+            total = loop.support_losses(rebuild(phi), twice=True).sum()
+            slope = grad(total, phi, create_graph=True, materialize_grads=True)
 
         bent = [index for index, s in enumerate(slope) if s.requires_grad]  # where the loss is not linear
 
@@ -127,13 +136,14 @@ def implicit(
             if not bent:
                 return vector
             slopes, directions = [slope[index] for index in bent], [vector[index] for index in bent]
-            products = grad(slopes, phi, directions, retain_graph=True, materialize_grads=True)
+            with second_derivatives_explained():
+                products = grad(slopes, phi, directions, retain_graph=True, materialize_grads=True)
             return [v + product / strength for v, product in zip(vector, products, strict=True)]
 
         solution = _conjugate_gradients(system, list(target), loop, cg_steps)
         return _mean(solution, loop), losses.detach()
 
-    return average(piece, (params, None), support, query, task_axis, chunk_size)
+    return average(piece, (params, None), support, query, task_axis, chunk_size, loss_fn)
 
 
 def _mean(tensors: list[Tensor], loop: InnerLoop) -> list[Tensor]:

@@ -13,15 +13,17 @@ BENEATH = {  # what each part may import of the others, beside the checks of arg
     "tasks": set(),
     "glue": set(),
     "grade": set(),
-    "scene": set(),
+    "reading": set(),
+    "roles": set(),
+    "scene": {"reading", "roles"},
     "text": set(),
-    "models": set(),
     "runtime": set(),
+    "models": {"runtime"},
     "engine": {"runtime"},
-    "variants": {"engine"},
+    "variants": {"engine", "runtime"},
     "cost": {"engine"},
-    "figures": {"scene"},
-    "explorers": {"closed_form", "scene", "figures", "text"},
+    "figures": {"reading", "roles", "scene"},
+    "explorers": {"closed_form", "figures", "reading", "roles", "scene", "tasks", "text"},
 }
 
 

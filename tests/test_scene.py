@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mamlkit import text as words
-from mamlkit.scene import ROLES, ArrowScale, Axes, Mark, Readout, Scene, format_number, measure, ticks
+from mamlkit.reading import format_number, measure, ticks
+from mamlkit.roles import ROLES
+from mamlkit.scene import ArrowScale, Axes, Mark, Panels, Readout, Scene, arc
 
 AXES = Axes("x", "y", (0, 1), (0, 1))
 LINE = Mark("line", "line", "maml", [[0, 0], [1, 1]])
@@ -102,11 +103,10 @@ def test_ticks_are_few_and_inside(low, span):
     assert low - 1e-6 * span <= marks[0] < marks[-1] <= low + span * (1 + 1e-6)
 
 
-def test_roles_differ_by_more_than_colour():
-    """Two arrows, or two tasks, must be told apart in grey print too."""
-    for pair in (("maml", "fomaml"), ("fomaml", "naive"), ("task_a", "task_b"), ("maml", "baseline")):
-        first, second = (ROLES[name] for name in pair)
-        assert (first.dash, first.marker) != (second.dash, second.marker)
+def test_each_role_has_one_look():
+    """A colour with its dash and marker means one thing in the whole book."""
+    looks = [(style.light, style.dash, style.marker) for style in ROLES.values()]
+    assert len(set(looks)) == len(looks)
 
 
 def relative_luminance(colour):
@@ -117,23 +117,27 @@ def relative_luminance(colour):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_colours_stand_out_from_the_page(role):
-    """WCAG asks 4.5 for text (tags are drawn in these colours) on white and on the theme's dark page."""
-    for colour, page in ((ROLES[role].light, "#ffffff"), (ROLES[role].dark, "#14181e")):
+    """WCAG asks 4.5 for text (tags are drawn in these colours) on white and on the theme's dark pages."""
+    style = ROLES[role]
+    for colour, page in ((style.light, "#ffffff"), (style.dark, "#14181e"), (style.dark, "#121212")):
         light, dark = sorted((relative_luminance(colour), relative_luminance(page)), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
-def test_another_language_is_one_more_table(monkeypatch):
-    monkeypatch.setitem(words.TABLES, "eo", {"quadratic.num_steps": "internaj paŝoj K"})
-    monkeypatch.setenv("MAMLKIT_LANGUAGE", "eo")
-    assert words.text("quadratic.num_steps") == "internaj paŝoj K"
-    with pytest.raises(KeyError, match=r"no text 'quadratic.alpha' in the table 'eo'"):
-        words.text("quadratic.alpha")
-    monkeypatch.setenv("MAMLKIT_LANGUAGE", "xx")
-    with pytest.raises(KeyError, match="MAMLKIT_LANGUAGE must be one of en, eo; got 'xx'"):
-        words.text("quadratic.alpha")
+def test_panels_hold_scenes():
+    scene = Scene(AXES, [LINE], [], "alt")
+    assert list(Panels([scene, scene]).scenes) == ["1", "2"]
+    assert Panels({"a": scene, "b": scene}).widths == (1.0, 1.0)
+    with pytest.raises(TypeError, match="panel 'a' must be a Scene, got 'b'"):
+        Panels({"a": "b"})
+    with pytest.raises(ValueError, match=r"widths must be one for each of 1 panels \(one or more\), got \(1, 2\)"):
+        Panels([scene], widths=(1, 2))
+    with pytest.raises(ValueError, match="widths must be one for each of 0 panels"):
+        Panels([])
 
 
-def test_every_table_has_every_text():
-    for table in words.TABLES.values():
-        assert table.keys() == words.ENGLISH.keys()
+def test_an_arc_runs_along_its_circle():
+    vertices = arc(2.0, 0.5, -1.0, centre=(1.0, -1.0), num=7)
+    np.testing.assert_allclose(np.hypot(*(vertices - [1.0, -1.0]).T), 2.0)
+    turn = np.unwrap(np.arctan2(*(vertices - [1.0, -1.0]).T[::-1]))
+    np.testing.assert_allclose(turn, np.linspace(0.5, -1.0, 7))

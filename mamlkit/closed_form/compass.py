@@ -50,7 +50,7 @@ def adapt(theta: ArrayLike, *, delta: float, inner_lr: float) -> Array:
 
 
 def outer_loss(theta: ArrayLike, *, delta: float, inner_lr: float) -> Array:
-    r"""Return the loss after adaptation, averaged over the two tasks (claim R1).
+    r"""Return the loss after adaptation, averaged over the two tasks (claims R1, R1a).
 
     Examples
     --------

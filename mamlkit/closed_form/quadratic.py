@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mamlkit._check import Array, as_array, as_count, as_nonnegative, as_symmetric, as_vector
+from mamlkit._check import Array, as_array, as_count, as_nonnegative, as_number, as_symmetric, as_vector
 
 
 @dataclass(frozen=True, eq=False)
 class Quadratic:
-    r"""The loss :math:`L(\theta) = \tfrac12 \theta^\top A \theta + b^\top \theta`.
+    r"""The loss :math:`L(\theta) = \tfrac12 \theta^\top A \theta + b^\top \theta + c`.
 
     Parameters
     ----------
@@ -26,11 +26,13 @@ class Quadratic:
         Symmetric Hessian: the curvature, the same at every theta.
     b : array_like, shape (d,)
         Linear term: the gradient at the origin.
+    c : float
+        Constant term: the loss at the origin. No gradient feels it.
 
     Raises
     ------
     TypeError
-        If `A` or `b` does not hold real numbers.
+        If `A`, `b` or `c` does not hold real numbers.
     ValueError
         If `A` is not square and symmetric, an entry is not finite, or the shapes do not fit.
 
@@ -45,28 +47,34 @@ class Quadratic:
 
     A: Array
     b: Array
+    c: float = 0.0
 
     def __post_init__(self) -> None:
         A = as_symmetric("A", self.A)
         object.__setattr__(self, "A", A)
         object.__setattr__(self, "b", as_vector("b", self.b, size=len(A)))
+        object.__setattr__(self, "c", as_number("c", self.c))
 
     @classmethod
     def with_minimiser(cls, A: ArrayLike, minimiser: ArrayLike) -> Quadratic:
-        """Build the loss with curvature `A` (d, d) whose gradient vanishes at `minimiser` (d,).
+        r"""Build :math:`\tfrac12 (\theta - m)^\top A (\theta - m)` from `A` (d, d) and the point m, `minimiser` (d,).
+
+        The gradient vanishes at m, and so does the loss.
 
         Examples
         --------
-        >>> Quadratic.with_minimiser(A=[[4.0]], minimiser=[3.0]).b
-        array([-12.])
+        >>> loss = Quadratic.with_minimiser(A=[[4.0]], minimiser=[3.0])
+        >>> loss.b, loss.value([3.0]), loss.value([4.0])
+        (array([-12.]), 0.0, 2.0)
         """
         A = as_symmetric("A", A)
-        return cls(A, -A @ as_vector("minimiser", minimiser, size=len(A)))
+        m = as_vector("minimiser", minimiser, size=len(A))
+        return cls(A, -A @ m, float(0.5 * m @ A @ m))
 
     def value(self, theta: ArrayLike) -> float:
         """Return the loss at `theta`, shape (d,)."""
         theta = as_vector("theta", theta, size=len(self.b))
-        return float(0.5 * theta @ self.A @ theta + self.b @ theta)
+        return float(0.5 * theta @ self.A @ theta + self.b @ theta + self.c)
 
     def grad(self, theta: ArrayLike) -> Array:
         """Return the gradient ``A theta + b`` at `theta`, shape (d,)."""
@@ -144,6 +152,21 @@ def step_jacobian(loss: Quadratic, *, inner_lr: float, num_steps: int = 1) -> Ar
     """
     inner_lr, num_steps = as_nonnegative("inner_lr", inner_lr), as_count("num_steps", num_steps)
     return np.linalg.matrix_power(np.eye(len(loss.b)) - inner_lr * loss.A, num_steps)
+
+
+def shrinkage(loss: Quadratic, *, inner_lr: float, num_steps: int = 1) -> float:
+    r"""Return the largest factor by which K inner steps stretch any vector, :math:`\max_j |1 - \alpha h_j|^K`.
+
+    This is the norm of the Jacobian, so no meta-gradient of one task is longer than `shrinkage` times the query
+    gradient at phi, which is FOMAML's (claim R2a). It is at most 1 while alpha times every curvature h is in [0, 2].
+
+    Examples
+    --------
+    >>> shrinkage(Quadratic([[1.0, 0.0], [0.0, 3.0]], [0.0, 0.0]), inner_lr=0.5, num_steps=2)
+    0.25
+    """
+    jacobian = step_jacobian(loss, inner_lr=inner_lr, num_steps=num_steps)
+    return float(np.abs(np.linalg.eigvalsh(jacobian)).max())
 
 
 def outer_loss(theta: ArrayLike, *, support: Quadratic, query: Quadratic, inner_lr: float, num_steps: int = 1) -> float:

@@ -14,14 +14,18 @@ torch.Size([1])
 
 from mamlkit.engine.diverged import Diverged
 from mamlkit.engine.meta import MetaGradient, adapt, evaluate, meta_gradient
+from mamlkit.engine.rates import PerStep
 from mamlkit.engine.run import MetaTrained
 from mamlkit.engine.train import meta_train
+from mamlkit.runtime.derivatives import check
 
 __all__ = [
     "Diverged",
     "MetaGradient",
     "MetaTrained",
+    "PerStep",
     "adapt",
+    "check",
     "evaluate",
     "meta_gradient",
     "meta_train",

@@ -20,6 +20,10 @@ class Diverged(ArithmeticError):
         super().__init__(message)
         self.trained = trained
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle both arguments, so that a pool of processes can hand the error on."""
+        return type(self), (str(self), self.trained)
+
 
 def explain(run: Run, losses: Tensor, tasks: tuple[Any, Any], which: str = "") -> str:
     """Say which task, which inner step and what likely cause made a loss or the gradient not finite."""
@@ -33,7 +37,8 @@ def explain(run: Run, losses: Tensor, tasks: tuple[Any, Any], which: str = "") -
         return _explain_gradient(run, tasks)
     task = int((~losses.isfinite()).int().argmax())
     support = pytree.tree_map(lambda leaf: leaf[task : task + 1], tasks[0])
-    curve = run.evaluate(support, support)[:, 0].tolist()
+    seen = pytree.tree_map(lambda leaf: leaf[:, 0], support) if run.options.get("stream") else support
+    curve = run.evaluate(support, seen)[:, 0].tolist()
     return f"the outer loss of {which}task {task} is {float(losses[task])}; its {_explain_curve(run, curve)}"
 
 

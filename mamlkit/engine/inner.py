@@ -17,7 +17,10 @@ from torch.utils import _pytree as pytree
 from torch.utils.checkpoint import checkpoint
 
 from mamlkit._check import as_count, as_positive
-from mamlkit.engine.checks import Batch, LossFn, Pytree, as_rates, count_tasks, pure, scalar
+from mamlkit.engine.checks import Batch, LossFn, Pytree, check_stream, count_tasks
+from mamlkit.engine.rates import as_rates, schedule
+from mamlkit.runtime.losses import batched, pure, refuse_strangers, scalar
+from mamlkit.runtime.operators import mended
 
 
 @dataclass
@@ -30,7 +33,7 @@ class InnerLoop:
 
     Parameters
     ----------
-    loss_fn, inner_lr, first_order, clip_norm
+    loss_fn, inner_lr, first_order, clip_norm, stream
         As in `adapt`.
     support, query : tuple of tensors
         Sets with a leading task axis.
@@ -45,13 +48,16 @@ class InnerLoop:
     first_order: bool = False
     clip_norm: float | None = None
     task_axis: str | None = "vmap"
+    stream: bool = False
 
     def __post_init__(self) -> None:
+        self.looked = self.task_axis is None  # for strangers: a lone `adapt` may well be differentiated in others
         self.num_tasks = count_tasks(self.support, self.query) if self.task_axis == "vmap" else None
         if self.task_axis == "loop":
             self.support, self.query = pytree.tree_map(lambda leaf: leaf[0], (self.support, self.query))
         self.limit = None if self.clip_norm is None else as_positive("clip_norm", self.clip_norm)
-        self.losses = pure(self.each_task(scalar(self.loss_fn)))
+        self.one = scalar(self.loss_fn)
+        self.many = pure(batched(self.one) if self.num_tasks else self.one)
 
     def each_task(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function` of one task as a function of all."""
@@ -62,36 +68,51 @@ class InnerLoop:
         axis = (self.num_tasks,) if self.num_tasks else ()  # even without: tied tensors are adapted apart
         return pytree.tree_map(lambda leaf: leaf.expand((*axis, *leaf.shape)), params)
 
-    def support_losses(self, params: Pytree) -> Tensor:
-        """Return the support loss of each task at its own `params`, (num_tasks,)."""
-        return self.losses(params, *self.support).reshape(-1)
+    def losses(self, params: Pytree, batch: Batch, *, twice: bool = False) -> Tensor:
+        """Return the loss of each task at its own `params`, (num_tasks,), to be differentiated once or `twice`."""
+        with mended(twice=twice, batched=self.num_tasks is not None):
+            losses = self.many(params, *batch).reshape(-1)
+        if not self.looked and losses.requires_grad:
+            refuse_strangers(losses, (params, batch), self.loss_fn)
+            self.looked = True
+        return losses
+
+    def support_losses(self, params: Pytree, step: int = 0, *, twice: bool = False) -> Tensor:
+        """Return the support loss of each task, (num_tasks,), as inner step `step` sees it."""
+        batch = self.support
+        if self.stream:
+            batch = pytree.tree_map(lambda leaf: leaf.select(1 if self.num_tasks else 0, step), batch)
+        return self.losses(params, batch, twice=twice)
 
     def query_losses(self, params: Pytree) -> Tensor:
-        """Return the query loss of each task at its own `params`, (num_tasks,)."""
+        """Return the query loss of each task, (num_tasks,)."""
         if self.task_axis == "loop":
             with suppress(RuntimeError):  # a loss that views its images needs the layout that it was given
-                return self.losses(params, *pytree.tree_map(_channels_last, self.query)).reshape(-1)
-        return self.losses(params, *self.query).reshape(-1)
+                return self.losses(params, pytree.tree_map(_channels_last, self.query))
+        return self.losses(params, self.query)
 
     def path(
         self, params: Pytree, learned: Pytree = None, *, num_steps: int, recompute: bool = False
     ) -> Iterator[Pytree]:
-        """Yield the parameters after 0, 1, ..., K inner steps."""
+        """Yield the parameters after 0, 1, ..., K inner steps, with `learned` inner rates where there are any."""
         step = partial(checkpoint, self.step, use_reentrant=False) if recompute else self.step
+        rates = schedule(self.inner_lr if learned is None else learned, as_count("num_steps", num_steps))
+        if self.stream:
+            check_stream(self.support, 1 if self.num_tasks else 0, num_steps)
         params = self.start(params)
         yield params
-        for _ in range(as_count("num_steps", num_steps)):
-            params = step(params, learned)
+        for index, rate in enumerate(rates):
+            params = step(params, rate, index)
             yield params
 
     def adapted(self, params: Pytree, num_steps: int) -> Pytree:
         """Return the parameters after K inner steps."""
         return deque(self.path(params, num_steps=num_steps), maxlen=1)[0]
 
-    def step(self, params: Pytree, learned: Pytree = None) -> Pytree:
-        """Take one inner step, with `learned` inner learning rates where there are any (claim R1)."""
+    def step(self, params: Pytree, inner_lr: Pytree, number: int) -> Pytree:
+        """Take inner step `number` (claim R1)."""
         leaves, spec = pytree.tree_flatten(params)
-        rates = as_rates(self.inner_lr if learned is None else learned, params, int(self.num_tasks is not None))
+        rates = as_rates(inner_lr, params, int(self.num_tasks is not None))
         moving = [index for index, rate in enumerate(rates) if rate is not None]
         if not moving:
             return params
@@ -101,8 +122,13 @@ class InnerLoop:
             for leaf in leaves
         ]
         with torch.enable_grad():
-            total = connected(self.support_losses(pytree.tree_unflatten(points, spec))).sum()
-            found = grad(total, [points[index] for index in moving], create_graph=second_order, materialize_grads=True)
+            losses = self.support_losses(pytree.tree_unflatten(points, spec), number, twice=second_order)
+            found = grad(
+                connected(losses).sum(),
+                [points[index] for index in moving],
+                create_graph=second_order,
+                materialize_grads=True,
+            )
         for index, slope in zip(moving, self.clip(found), strict=True):
             leaf, rate = leaves[index], rates[index]
             leaves[index] = leaf - rate * slope if isinstance(rate, Tensor) else torch.sub(leaf, slope, alpha=rate)
@@ -115,7 +141,8 @@ class InnerLoop:
             return gradients
 
         def scale(gradients: Sequence[Tensor]) -> list[Tensor]:
-            largest = torch.stack([gradient.detach().abs().amax() for gradient in gradients]).amax().clamp(min=limit)
+            sizes = [gradient.detach().abs().amax() for gradient in gradients if gradient.numel()]
+            largest = torch.stack(sizes).amax().clamp(min=limit)
             squared = torch.stack([((gradient / largest) ** 2).sum() for gradient in gradients]).sum()
             share = limit / largest
             factor = share / squared.clamp(min=share**2).sqrt()  # clamped first: the root has no slope at zero

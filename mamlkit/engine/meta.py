@@ -6,26 +6,27 @@ tuple such as ``(x, y)``. Parameters are any nesting of dicts, lists and tuples 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import grad
-from torch.utils import _pytree as pytree
 
 from mamlkit._check import as_count
 from mamlkit.engine.checks import (
     Batch,
     LossFn,
     Pytree,
-    as_learnable,
     as_step_weights,
-    as_tensors,
     check_params,
     count_tasks,
 )
 from mamlkit.engine.inner import InnerLoop, connected
+from mamlkit.engine.rates import as_learnable
+from mamlkit.runtime.batching import in_pieces, mean
+from mamlkit.runtime.operators import second_derivatives_explained
+from mamlkit.runtime.trees import as_tensors, split
 
 
 class MetaGradient(NamedTuple):
@@ -50,6 +51,7 @@ def adapt(
     num_steps: int,
     first_order: bool = False,
     clip_norm: float | None = None,
+    stream: bool = False,
 ) -> Pytree:
     r"""Run the inner loop of one task: K gradient steps on its support loss (claim R1).
 
@@ -65,14 +67,18 @@ def adapt(
         The support set, such as ``(x, y)``. NumPy arrays become tensors like the parameters.
     inner_lr : float, tensor or pytree
         Inner learning rate alpha: one number, or a pytree like `params` with a number or a tensor for each tensor
-        (a tensor of the same shape is Meta-SGD; a smaller one must broadcast to it). A plain 0 leaves that tensor
-        out of the inner loop and no gradient is taken in it: ANIL is 0 everywhere but in the last layer.
+        (a tensor of the same shape is Meta-SGD; a smaller one must broadcast to it). Entries are matched by key, in
+        any order, and one may stand for a whole branch. A plain 0 leaves that tensor out of the inner loop and no
+        gradient is taken in it: ANIL is 0 everywhere but in the last layer. `PerStep` holds one of these for each step.
     num_steps : int
         Number K of inner steps, zero or more.
     first_order : bool
         If true, treat the inner gradients as constants (FOMAML).
     clip_norm : float, optional
         Scale each inner gradient down to this Euclidean norm, over all tensors together.
+    stream : bool
+        If true, each tensor of the batch has a leading axis of length K, and step k sees entry k of it alone: a
+        mini-batch of its own.
 
     Returns
     -------
@@ -96,7 +102,8 @@ def adapt(
     {'w': tensor(3.)}
     """
     batch = as_tensors("batch", batch, check_params(params))
-    return InnerLoop(loss_fn, batch, (), inner_lr, first_order, clip_norm, task_axis=None).adapted(params, num_steps)
+    loop = InnerLoop(loss_fn, batch, (), inner_lr, first_order, clip_norm, None, stream)
+    return loop.adapted(params, num_steps)
 
 
 def meta_gradient(
@@ -112,6 +119,7 @@ def meta_gradient(
     clip_norm: float | None = None,
     step_weights: Sequence[float] | None = None,
     recompute: bool = False,
+    stream: bool = False,
     task_axis: str = "vmap",
     chunk_size: int | None = None,
 ) -> MetaGradient:
@@ -138,8 +146,12 @@ def meta_gradient(
     recompute : bool
         Recompute each step on the way back instead of remembering it (`torch.utils.checkpoint`): the same gradient,
         in memory that keeps the K points but one step's activations, for about half as much time again.
+    stream : bool
+        If true, each tensor of `support` has a second axis of length K, and inner step k of task t sees entry (t, k)
+        of it alone. The query set is as ever.
     task_axis : {"vmap", "loop"}
         All tasks in one batched computation (best for small networks), or one after the other (for convolutions).
+        A loss that vmap cannot batch, such as that of an LSTM, goes "loop" by itself, with one line in the log.
     chunk_size : int, optional
         How many tasks "vmap" batches at a time; all if left out.
 
@@ -150,7 +162,10 @@ def meta_gradient(
     Raises
     ------
     TypeError, ValueError
-        As in `adapt`, and if support and query hold different numbers of tasks.
+        As in `adapt`; if support and query hold different numbers of tasks; if the loss depends on a tensor that
+        requires a gradient and is not in `params`.
+    NotImplementedError
+        If PyTorch has no second derivative of an operator in the loss.
 
     Notes
     -----
@@ -168,16 +183,16 @@ def meta_gradient(
     learned = as_learnable(inner_lr, params) if learn_inner_lr else None
     tensors, rebuild = split((params, learned))
 
-    def piece(support: Batch, query: Batch) -> tuple[Sequence[Tensor], Tensor]:
-        loop = InnerLoop(loss_fn, support, query, inner_lr, first_order, clip_norm, task_axis)
-        with torch.enable_grad():
+    def piece(support: Batch, query: Batch, task_axis: str) -> tuple[Sequence[Tensor], Tensor]:
+        loop = InnerLoop(loss_fn, support, query, inner_lr, first_order, clip_norm, task_axis, stream)
+        with torch.enable_grad(), second_derivatives_explained():
             theta = fresh(tensors)
             path = loop.path(*rebuild(theta), num_steps=num_steps, recompute=recompute)
             losses = [weight * loop.query_losses(phi) for weight, phi in zip(weights, path, strict=True) if weight]
             total = connected(torch.stack(losses).sum(0))
             return grad(total.mean(), theta, materialize_grads=True), total.detach()
 
-    return average(piece, (params, learned), support, query, task_axis, chunk_size)
+    return average(piece, (params, learned), support, query, task_axis, chunk_size, loss_fn)
 
 
 def evaluate(
@@ -189,6 +204,7 @@ def evaluate(
     inner_lr: Pytree,
     num_steps: int,
     clip_norm: float | None = None,
+    stream: bool = False,
     task_axis: str = "vmap",
     chunk_size: int | None = None,
 ) -> Tensor:
@@ -202,37 +218,18 @@ def evaluate(
             [ 4., 16.]])
     """
 
-    def curve(support: Batch, query: Batch) -> Tensor:
-        loop = InnerLoop(loss_fn, support, query, inner_lr, clip_norm=clip_norm, task_axis=task_axis)
+    def curve(support: Batch, query: Batch, task_axis: str) -> Tensor:
+        loop = InnerLoop(loss_fn, support, query, inner_lr, False, clip_norm, task_axis, stream)
         return torch.stack([loop.query_losses(phi) for phi in loop.path(params, num_steps=num_steps)])
 
-    tasks = chunks(as_tasks(params, support, query), tasks_at_once(task_axis, chunk_size))
     with torch.no_grad():
-        return torch.cat([curve(*chunk) for chunk in tasks], dim=1)
+        tasks = as_tasks(params, support, query)
+        return torch.cat(list(in_pieces(curve, tasks, task_axis, chunk_size, loss_fn)), dim=1)
 
 
 def fresh(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Return `tensors` as points at which to differentiate: with the same values and no past."""
     return [tensor.detach().requires_grad_() for tensor in tensors]
-
-
-def split(tree: Pytree) -> tuple[list[Tensor], Callable[[Sequence[Tensor]], Any]]:
-    """Return the tensors of `tree`, and a function that puts others in their places.
-
-    Examples
-    --------
-    >>> tensors, rebuild = split({"a": torch.ones(2), "b": 0.0})
-    >>> rebuild([2 * tensor for tensor in tensors])
-    {'a': tensor([2., 2.]), 'b': 0.0}
-    """
-    leaves, spec = pytree.tree_flatten(tree)
-    places = [index for index, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
-
-    def rebuild(tensors: Sequence[Tensor]) -> Any:
-        filled = dict(enumerate(leaves)) | dict(zip(places, tensors, strict=True))
-        return pytree.tree_unflatten(filled.values(), spec)
-
-    return [leaves[index] for index in places], rebuild
 
 
 def as_tasks(params: Pytree, support: Batch, query: Batch) -> tuple[Any, Any]:
@@ -243,43 +240,20 @@ def as_tasks(params: Pytree, support: Batch, query: Batch) -> tuple[Any, Any]:
     return tasks
 
 
-def tasks_at_once(task_axis: str, chunk_size: int | None) -> int | None:
-    """Return how many tasks one computation takes; None for all."""
-    if task_axis not in ("vmap", "loop"):
-        raise ValueError(f'task_axis must be "vmap" or "loop", got {task_axis!r}')
-    size = None if chunk_size is None else as_count("chunk_size", chunk_size, minimum=1)
-    return 1 if task_axis == "loop" else size
-
-
-def chunks(tasks: tuple[Any, Any], size: int | None) -> Iterator[tuple[Any, Any]]:
-    """Yield support and query of `size` tasks at a time."""
-    size = size or count_tasks(*tasks)
-    for first in range(0, count_tasks(*tasks), size):
-        yield pytree.tree_map(lambda leaf, first=first: leaf[first : first + size], tasks)
-
-
 def average(
-    piece: Callable[..., Any], theta: Any, support: Batch, query: Batch, task_axis: str, chunk_size: int | None
+    piece: Callable[..., Any],
+    theta: Any,
+    support: Batch,
+    query: Batch,
+    task_axis: str,
+    chunk_size: int | None,
+    loss_fn: LossFn,
 ) -> MetaGradient:
-    """Return the mean of what ``piece(support, query)`` gives, gradients in the tensors of `theta` and losses.
+    """Return the mean of what ``piece(support, query, task_axis)`` gives: gradients in the tensors of `theta`, losses.
 
     `theta` is the pair of parameters and learned inner learning rates, which are None where none are learned.
     """
-    tasks, size = as_tasks(theta[0], support, query), tasks_at_once(task_axis, chunk_size)
-    gradients, losses = mean_over_tasks(piece, tasks, size)
+    tasks = as_tasks(theta[0], support, query)
+    gradients, losses = mean(in_pieces(piece, tasks, task_axis, chunk_size, loss_fn), count_tasks(*tasks))
     gradient, inner_lr_gradient = split(theta)[1](gradients)
     return MetaGradient(losses.mean(), gradient, losses, inner_lr_gradient)
-
-
-def mean_over_tasks(piece: Callable[..., Any], tasks: tuple[Any, Any], size: int | None) -> tuple[list[Tensor], Tensor]:
-    """Return mean gradients and all losses from ``piece(support, query)``, which gives them for `size` tasks."""
-    num_tasks = count_tasks(*tasks)
-    if size is None or size >= num_tasks:
-        return piece(*tasks)
-    total, losses = list[Tensor](), list[Tensor]()
-    for chunk in chunks(tasks, size):
-        gradients, loss = piece(*chunk)
-        shares = [len(loss) / num_tasks * gradient for gradient in gradients]
-        total = [a + b for a, b in zip(total, shares, strict=True)] if total else shares
-        losses.append(loss)
-    return total, torch.cat(losses)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
+import inspect
 import math
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from typing import Any, NamedTuple
@@ -15,11 +14,15 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from mamlkit._check import as_count, as_positive
-from mamlkit.engine.checks import LossFn, Pytree, as_learnable, as_tensors, check_params, count_tasks
+from mamlkit.engine.checks import LossFn, Pytree, check_params, count_tasks
 from mamlkit.engine.diverged import Diverged, explain
-from mamlkit.engine.meta import evaluate, mean_over_tasks, split, tasks_at_once
-from mamlkit.runtime import parallel
-from mamlkit.runtime.capture import Captured, break_even, compiling, keep_freed_memory
+from mamlkit.engine.meta import evaluate
+from mamlkit.engine.rates import as_learnable
+from mamlkit.runtime import parallel, stepping
+from mamlkit.runtime.batching import mean, pieces, tasks_at_once, unbatched
+from mamlkit.runtime.capture import Captured, break_even, keep_freed_memory
+from mamlkit.runtime.losses import Unbatched
+from mamlkit.runtime.trees import as_tensors, split
 
 
 class MetaTrained(NamedTuple):
@@ -68,6 +71,7 @@ class Run:
         self.optimizer = self.make_optimizer(self.tensors, lr=as_positive("outer_lr", self.outer_lr))
         self.rng = np.random.default_rng(as_count("seed", self.seed))
         self.size = tasks_at_once(self.options.get("task_axis", "vmap"), self.options.get("chunk_size"))
+        self.can_loop = "task_axis" in inspect.signature(self.algorithm).parameters
         self.captured = Captured(self._gradients)
         self.work = self._gradients if self.backend == "eager" else self.captured
         self.settled = self.backend in ("capture", "eager")
@@ -96,7 +100,7 @@ class Run:
             self.captured.programs.clear()
         if self.losses and not self.settled:
             self.settle(tasks, leaves)
-        if self.whole and self.settings != _settings(self.optimizer):
+        if self.whole and self.settings != stepping.settings(self.optimizer):
             self.whole = None
         if self.whole:
             *after, losses, norm = self.whole(*self.state, *leaves)
@@ -110,21 +114,26 @@ class Run:
         if self.whole:
             torch._foreach_copy_(self.state, after)
         else:
-            _apply(self.optimizer, self.tensors, gradients)
+            stepping.apply(self.optimizer, self.tensors, gradients)
         self.losses.append(loss)
         self.mark()
 
     def gradients(self, tasks: tuple[Any, Any]) -> tuple[list[Tensor], Tensor]:
         """Return the mean gradient in each of `tensors` and the losses (num_tasks,)."""
         num_tasks = count_tasks(*tasks)
-        if parallel.active():
-            tasks = parallel.share(tasks, num_tasks)
+        mine = parallel.share(tasks, num_tasks) if parallel.active() else tasks
 
-        def piece(*tasks: Any) -> tuple[list[Tensor], Tensor]:
+        def piece(tasks: Any) -> tuple[list[Tensor], Tensor]:
             *gradients, losses = self.work(*self.tensors, *pytree.tree_leaves(tasks))
             return gradients, losses
 
-        gradients, losses = mean_over_tasks(piece, tasks, self.size)
+        generator = torch.get_rng_state()
+        try:
+            gradients, losses = mean(map(piece, pieces(mine, self.size)), count_tasks(*mine))
+        except Unbatched:
+            torch.set_rng_state(generator)
+            self.options["task_axis"], self.size = "loop", 1
+            return self.gradients(tasks)
         return parallel.gather(gradients, losses, num_tasks) if parallel.active() else (gradients, losses)
 
     def _gradients(self, *tensors_and_tasks: Tensor) -> list[Tensor]:
@@ -133,6 +142,8 @@ class Run:
         support, query = pytree.tree_unflatten(tensors_and_tasks[len(self.tensors) :], self.task_spec)
         inner = {"inner_lr": learned, "learn_inner_lr": True} if self.learn else {"inner_lr": self.inner_lr}
         found = self.algorithm(self.loss_fn, params, support=support, query=query, **inner, **self.options)
+        if self.size != 1 and self.can_loop and unbatched(self.loss_fn):
+            raise Unbatched  # and take the tasks one after the other here, so that one is recorded and not all
         return [*(g.contiguous() for g in split((found.gradient, found.inner_lr_gradient))[0]), found.task_losses]
 
     def settle(self, tasks: tuple[Any, Any], leaves: list[Tensor]) -> None:
@@ -140,17 +151,20 @@ class Run:
 
         The first step, taken as it is, has made the optimizer's state. A step in pieces is left recorded: the
         arithmetic of convolutions, which is what a loop is for, gains too little. So is one whose optimizer is
-        not `_plain`.
+        not `plain`.
         """
         self.settled = True
         in_one_piece = not parallel.active() and (self.size is None or self.size >= count_tasks(*tasks))
-        if not (in_one_piece and _plain(self.optimizer, self.tensors)):
+        if not (in_one_piece and stepping.plain(self.optimizer, self.tensors)):
             return
         with torch.random.fork_rng():
             if not self.captured.programs:  # just resumed
                 self.gradients(tasks)
             if self.backend == "compile" or self.iterations > break_even(self.captured.num_nodes):
-                self.settings, self.state = _settings(self.optimizer), _state(self.optimizer, self.tensors)
+                self.settings, self.state = (
+                    stepping.settings(self.optimizer),
+                    stepping.state(self.optimizer, self.tensors),
+                )
                 whole = Captured(self._outer_step, compiled=True)
                 whole(*self.state, *leaves)
                 self.whole = whole if whole.level == 2 else None
@@ -158,21 +172,9 @@ class Run:
     def _outer_step(self, *state_and_tasks: Tensor) -> list[Tensor]:
         """Take one step as a pure function of all that it changes and of the tasks."""
         state, tasks = [t.clone() for t in state_and_tasks[: len(self.state)]], state_and_tasks[len(self.state) :]
-        tensors, rest = state[: len(self.tensors)], iter(state[len(self.tensors) :])
-        *gradients, losses = self._gradients(*tensors, *tasks)
+        *gradients, losses = self._gradients(*state[: len(self.tensors)], *tasks)
         norm = torch.stack([(gradient * gradient).sum() for gradient in gradients]).sum().sqrt()
-        twin = copy.copy(self.optimizer)
-        twin.state = defaultdict(dict)
-        for old, new in zip(self.tensors, tensors, strict=True):
-            entries = {name: next(rest) for name in self.optimizer.state[old]}
-            # A count in float32 would spoil Adam's bias correction, 1 - beta^step.
-            twin.state[new] = {name: entry.double() if name == "step" else entry for name, entry in entries.items()}
-        settings = self.optimizer.param_groups[0]
-        plain = {name: name == "capturable" for name in ("capturable", "fused", "foreach") if name in settings}
-        twin.param_groups = [settings | plain | {"params": tensors}]
-        with compiling():
-            _apply(twin, tensors, gradients)
-        return [*(new.to(old.dtype) for new, old in zip(_state(twin, tensors), state, strict=True)), losses, norm]
+        return [*stepping.stepped(self.optimizer, self.tensors, state, gradients), losses, norm]
 
     def tasks(self, must: str, given: Any) -> tuple[Any, Any]:
         """Return support and query of `given` as tensors."""
@@ -206,7 +208,8 @@ class Run:
 
     def evaluate(self, support: Any, query: Any) -> Tensor:
         """Return the query losses after each inner step, as `mamlkit.engine.evaluate` does."""
-        options = {k: v for k, v in self.options.items() if k in ("num_steps", "clip_norm", "task_axis", "chunk_size")}
+        names = ("num_steps", "clip_norm", "stream", "task_axis", "chunk_size")
+        options = {name: self.options[name] for name in names if name in self.options}
         params, inner_lr = self.theta(self.tensors)
         return evaluate(self.loss_fn, params, support=support, query=query, inner_lr=inner_lr, **options)
 
@@ -217,25 +220,3 @@ class Run:
     def mark(self) -> None:
         """Remember the generators' states, which with everything else here make a state to go on from."""
         self.generators = {"numpy": self.rng.bit_generator.state, "torch": torch.get_rng_state()}
-
-
-def _apply(optimizer: torch.optim.Optimizer, tensors: list[Tensor], gradients: list[Tensor]) -> None:
-    for tensor, gradient in zip(tensors, gradients, strict=True):
-        tensor.grad = gradient
-    optimizer.step()
-
-
-def _plain(optimizer: torch.optim.Optimizer, tensors: list[Tensor]) -> bool:
-    """Say whether the optimizer is PyTorch's own and steps all tensors alike, with nothing hooked to it."""
-    own = type(optimizer).__module__.startswith("torch.optim")
-    alike = [[id(t) for t in group["params"]] for group in optimizer.param_groups] == [[id(t) for t in tensors]]
-    return own and alike and not (optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)
-
-
-def _settings(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
-    return [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
-
-
-def _state(optimizer: torch.optim.Optimizer, tensors: list[Tensor]) -> list[Tensor]:
-    """Return `tensors` and what the optimizer keeps for each, in one flat list."""
-    return [*tensors, *(entry for tensor in tensors for entry in optimizer.state[tensor].values())]

@@ -76,8 +76,10 @@ def meta_train(
         stopped; where patience or a callback has stopped it, it stays stopped.
     backend : {"auto", "compile", "capture", "eager"}
         How to run a step: compiled, as a recorded graph, or as it is; "auto" compiles where that repays itself.
-        What `loss_fn` and `algorithm` read from Python, such as a counter, stays in a graph as it was when recorded:
-        say "eager" there. A step in pieces (`task_axis="loop"`, `chunk_size`) is recorded and not compiled.
+        A step that reads values out of its tensors is not recorded, and a graph is dropped if its numbers are not
+        those of the step itself in the next calls. What `loss_fn` and `algorithm` read from Python and changes later
+        than that, such as a schedule, stays in a graph as it was: say "eager" there. A step in pieces
+        (`task_axis="loop"`, `chunk_size`) is recorded and not compiled.
     progress : bool
         Whether to show a progress bar with losses and time left.
     **options

@@ -2,3 +2,7 @@
 
 The scenes import NumPy alone; :mod:`mamlkit.explorers.explorer`, which makes a widget of one, needs anywidget.
 """
+
+from mamlkit.explorers.page import still
+
+__all__ = ["still"]

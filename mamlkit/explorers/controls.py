@@ -1,9 +1,9 @@
-"""The controls of an explorer, as plain data."""
+"""The controls of an explorer and the prompts beside it, as plain data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,13 @@ class Slider:
         Written after the number.
     digits : int
         Digits after the point.
+    play : bool
+        Whether a button runs through the values, one after another.
+    handle : str
+        Name of a mark of one point by which the slider may be dragged in the plot as well: it takes the value whose
+        mark lies next to the pointer. Empty: none.
+    panel : str
+        The panel that the handle lives in, if there are several.
 
     Raises
     ------
@@ -44,6 +51,9 @@ class Slider:
     label: str
     unit: str = ""
     digits: int = 2
+    play: bool = False
+    handle: str = ""
+    panel: str = ""
 
     def __post_init__(self) -> None:
         values = as_vector("values", self.values)
@@ -87,6 +97,8 @@ class Choice:
         What is chosen, for the reader.
     names : sequence of str, optional
         What the reader sees for each value; the value itself if left out.
+    play : bool
+        Whether a button runs through the values, one after another.
 
     Examples
     --------
@@ -98,6 +110,7 @@ class Choice:
     default: Any
     label: str
     names: Sequence[str] = ()
+    play: bool = False
 
     def __post_init__(self) -> None:
         values = tuple(self.values)
@@ -139,6 +152,8 @@ class Point:
         What an arrow key moves it by.
     digits : int
         Digits after the point.
+    panel : str
+        The panel that the mark lives in, if there are several.
 
     Examples
     --------
@@ -153,6 +168,7 @@ class Point:
     mark: str
     step: float = 0.1
     digits: int = 2
+    panel: str = ""
 
     def __post_init__(self) -> None:
         for name in ("low", "high", "default"):
@@ -177,3 +193,51 @@ class Point:
 
 
 Control = Slider | Choice | Point
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """A question beside an explorer, with a state that it sets and an answer of its own.
+
+    All three are shown to readers, in the book's language where a translation of the English sentence is known;
+    mathematics in plain Unicode.
+
+    Parameters
+    ----------
+    text : str
+        What to do and to look for.
+    state : mapping of str to value
+        Values of some controls, which a button sets; without them there is no button.
+    answer : str
+        What is to be seen, folded away until asked for. Empty: none.
+
+    Examples
+    --------
+    >>> prompt = Prompt("Set α to 0. Where do both paths end?", {"alpha": 0.0}, "At θ: no step is made.")
+    >>> prompt.accepted({"alpha": Slider([0.0, 0.5], 0.5, "inner learning rate α")})
+    {'alpha': 0.0}
+    """
+
+    text: str
+    state: Mapping[str, Any] = field(default_factory=dict)
+    answer: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str) or not self.text.strip():
+            raise ValueError(f"text must say what to do, got {self.text!r}")
+
+    def accepted(self, controls: Mapping[str, Control]) -> dict[str, Any]:
+        """Return the state as the controls take it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it names no control, or a value that the control does not have; the message names the prompt.
+        """
+        unknown = set(self.state) - set(controls)
+        if unknown:
+            raise ValueError(f"the prompt {self.text!r} sets {sorted(unknown)!r}, but there is {', '.join(controls)}")
+        try:
+            return {name: controls[name].accept(value) for name, value in self.state.items()}
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"the prompt {self.text!r} sets {dict(self.state)!r}, but {error}") from error

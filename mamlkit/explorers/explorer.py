@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import html
-import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anywidget
 import traitlets
 
-from mamlkit.explorers.controls import Control
+from mamlkit.explorers.controls import Control, Prompt
 from mamlkit.explorers.grid import Grid
 from mamlkit.explorers.pack import pack
-from mamlkit.scene import Scene
-from mamlkit.text import text
-
-HERE = Path(__file__).parent
-PAGE_TEXTS = ("reset", "link", "copied", "in_address", "table", "mark", "x", "y", "point", "drag", "legend")
+from mamlkit.explorers.page import SCRIPTS, STYLES, figure_html, page_texts
+from mamlkit.explorers.web import script, style
+from mamlkit.scene import Panels, Scene
+from mamlkit.text import gettext as _
 
 
 class _ControlTrait(traitlets.TraitType):
@@ -45,11 +41,15 @@ class Explorer(anywidget.AnyWidget):
     Parameters
     ----------
     scene : callable
-        Returns a :class:`~mamlkit.scene.Scene` for keyword arguments named as the controls.
+        Returns a :class:`~mamlkit.scene.Scene`, or :class:`~mamlkit.scene.Panels`, for keyword arguments named as the
+        controls.
     title : str
         Name of the figure, for screen readers.
     name : str, optional
-        Key of the figure in links to its state; from the scene function's name if left out.
+        Key of the figure in links to its state (``#name:alpha=0.5``), different from others on the page; from the
+        scene function's name if left out.
+    prompts : sequence of Prompt
+        Questions beside the plot, each with a state that it sets and an answer.
     **controls : Slider, Choice or Point
         One for each argument of `scene`; their order is the order on the page.
 
@@ -57,7 +57,8 @@ class Explorer(anywidget.AnyWidget):
     ------
     TypeError, ValueError
         If the scene function fails anywhere on the grid, if frames do not fit together, if it is not affine in a
-        dragged point, or if a control has the name of something that widgets have already.
+        dragged point, if a control has the name of something that widgets have already, or if a prompt sets what the
+        controls do not have.
 
     Examples
     --------
@@ -72,40 +73,46 @@ class Explorer(anywidget.AnyWidget):
     'A point. y: 4.000.'
     """
 
-    _esm = HERE / "explorer.js"
-    _css = HERE / "explorer.css"
+    _esm = script(*SCRIPTS)
+    _css = style(*STYLES)
     spec = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self, scene: Callable[..., Scene], *, title: str, name: str | None = None, **controls: Control
+        self,
+        scene: Callable[..., Scene | Panels],
+        *,
+        title: str,
+        name: str | None = None,
+        prompts: Sequence[Prompt] = (),
+        **controls: Control,
     ) -> None:
         taken = [control for control in controls if hasattr(type(self), control)]
-        if taken or not controls:
-            raise ValueError(f"controls must have names that widgets do not use already, got {taken or controls!r}")
+        if taken:
+            raise ValueError(f"controls must have names that widgets do not use already, got {taken!r}")
         self._grid = Grid(scene, controls)
-        texts = {key: text(f"explorer.{key}") for key in PAGE_TEXTS}
-        name = name or scene.__name__.replace("_", "-")
+        spec = {
+            "name": name or scene.__name__.replace("_", "-"),
+            "title": title,
+            "texts": page_texts(),
+            "prompts": [
+                {"text": _(each.text), "state": each.accepted(controls), "answer": each.answer and _(each.answer)}
+                for each in prompts
+            ],
+            **pack(self._grid),
+        }
         self.add_traits(**{key: _ControlTrait(control).tag(sync=True) for key, control in controls.items()})
-        super().__init__(spec={"name": name, "title": title, "texts": texts, **pack(self._grid)})
+        super().__init__(spec=spec)
 
-    def scene(self) -> Scene:
-        """Return the scene at the present values of the controls, straight from the scene function."""
-        return self._grid.evaluate({name: getattr(self, name) for name in self._grid.controls})
+    def scene(self) -> Scene | Panels:
+        """Return the figure at the present values of the controls, straight from the scene function."""
+        return self._grid.evaluate(self._state())
 
     def html(self) -> str:
         """Return the figure as self-contained HTML: data, style, script, and a still picture where scripts are off."""
-        from mamlkit.figures import picture
+        return figure_html(self.spec, self._state(), self.scene())
 
-        state = {name: getattr(self, name) for name in self._grid.controls}
-        data = json.dumps({"spec": self.spec, "state": state}, ensure_ascii=False).replace("</", "<\\/")
-        title, message = html.escape(self.spec["title"]), html.escape(text("explorer.noscript"))
-        return (
-            f'<div class="mk-explorer" data-static data-name="{self.spec["name"]}" role="group" aria-label="{title}">'
-            f"<style>{(HERE / 'explorer.css').read_text('utf-8')}</style>"
-            f"<noscript><p>{message}</p>{picture(self.scene()).tag('svg')}</noscript>"
-            f'<script type="application/json">{data}</script></div>'
-            f'<script type="module">{(HERE / "explorer.js").read_text("utf-8")}</script>'
-        )
+    def _state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._grid.controls}
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         from mamlkit.figures import picture

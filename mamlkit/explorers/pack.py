@@ -1,4 +1,4 @@
-"""Pack the frames of a grid into the compact form that `explorer.js` reads.
+"""Pack the frames of a grid into the compact form that the scripts in ``web/`` read.
 
 Numbers lie in tables: one for each mark, one for all readouts that need the same number of nodes. Equal stretches are
 stored once, and a stretch that another begins with is stored inside it (five inner steps within ten). Coordinates of
@@ -14,31 +14,46 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mamlkit._check import Array
-from mamlkit.explorers.grid import Grid, Part, node_count, numbers, pattern_of
-from mamlkit.scene import ROLES, Axes, Mark, ticks
+from mamlkit.explorers.grid import Grid, Key, Part, node_count, numbers, pattern_of
+from mamlkit.reading import ticks
+from mamlkit.roles import ROLES
+from mamlkit.scene import Axes, Mark, Scene
 
 
 def pack(grid: Grid) -> dict[str, Any]:
     """Return all frames of `grid` as what JSON can hold: numbers, texts, tables in base64."""
-    axes, arrows = grid.default.axes, grid.default.arrows
     tracks = {key: _track(key, part, grid) for key, part in grid.patterns.items()}
-    tables: dict[str, dict[str, Any]] = {}
-    for name in dict.fromkeys(track.table for track in tracks.values()):
-        together = [track for track in tracks.values() if track.table == name]
-        tables[name] = _store(together, axes)
-    parts = [{**pattern_of(part), **_pack_track(tracks[key])} for key, part in grid.patterns.items()]
+    tables = {name: _store(together, grid) for name, together in _by_table(tracks).items()}
+    parts = {key: {**pattern_of(part), **_pack_track(tracks[key])} for key, part in grid.patterns.items()}
+    marks = [part for (kind, *_), part in parts.items() if kind == "mark"]
     return {
-        "controls": [
-            {"name": name, "kind": type(control).__name__.lower(), **vars(control)}
-            for name, control in grid.controls.items()
+        "controls": [_pack_control(name, grid) for name in grid.controls],
+        "panels": [
+            {
+                **_pack_panel(name, scene),
+                "width": width,
+                "marks": [part for (kind, panel, _), part in parts.items() if (kind, panel) == ("mark", name)],
+            }
+            for (name, scene), width in zip(grid.default.scenes.items(), grid.default.widths, strict=True)
         ],
-        "axes": {**vars(axes), "xticks": ticks(*axes.xlim), "yticks": ticks(*axes.ylim)},
-        "arrows": arrows and arrows._asdict(),
-        "alt": grid.default.alt,
-        "roles": {part["role"]: ROLES[part["role"]]._asdict() for part in parts if "role" in part},
-        "marks": [part for part in parts if "role" in part],
-        "readouts": [part for part in parts if "rule" in part],
+        "roles": {mark["role"]: ROLES[mark["role"]]._asdict() for mark in marks},
+        "readouts": [part for (kind, *_), part in parts.items() if kind == "readout"],
         "tables": tables,
+    }
+
+
+def _pack_control(name: str, grid: Grid) -> dict[str, Any]:
+    control = grid.controls[name]
+    return {"name": name, "kind": type(control).__name__.lower(), **vars(control), "panel": grid.panels[name]}
+
+
+def _pack_panel(name: str, scene: Scene) -> dict[str, Any]:
+    axes = scene.axes
+    return {
+        "name": name,
+        "axes": {**vars(axes), "xticks": ticks(*axes.xlim), "yticks": ticks(*axes.ylim)},
+        "arrows": scene.arrows and scene.arrows._asdict(),
+        "alt": scene.alt,
     }
 
 
@@ -46,6 +61,7 @@ class _Track(NamedTuple):
     """One part in all frames: its stack of nodes (or None), its number of rows, and where its rows start."""
 
     table: str
+    panel: str
     nodes: int
     stacks: list[Array | None]
     counts: list[int]
@@ -53,7 +69,14 @@ class _Track(NamedTuple):
     starts: list[int]
 
 
-def _track(key: tuple[str, str], part: Part, grid: Grid) -> _Track:
+def _by_table(tracks: dict[Key, _Track]) -> dict[str, list[_Track]]:
+    tables: dict[str, list[_Track]] = {}
+    for track in tracks.values():
+        tables.setdefault(track.table, []).append(track)
+    return tables
+
+
+def _track(key: Key, part: Part, grid: Grid) -> _Track:
     """Collect a part from all frames; -1 rows where it is absent, -2 - i where it is the words number i."""
     stacks: list[Array | None] = []
     counts: list[int] = []
@@ -70,8 +93,8 @@ def _track(key: tuple[str, str], part: Part, grid: Grid) -> _Track:
             counts.append(len(contents[0]))
     stacks = _without_still_nodes(stacks)
     nodes_kept = next((stack.shape[1] for stack in stacks if stack is not None), 1)
-    table = f"mark {key[1]}" if isinstance(part, Mark) else f"readouts {nodes_kept}"
-    return _Track(table, nodes_kept, stacks, counts, words, [])
+    table = f"mark {key[1]}/{key[2]}" if isinstance(part, Mark) else f"readouts {nodes_kept}"
+    return _Track(table, key[1], nodes_kept, stacks, counts, words, [])
 
 
 def _without_still_nodes(stacks: list[Array | None]) -> list[Array | None]:
@@ -91,13 +114,15 @@ def _differences(values: Sequence[int]) -> list[int]:
     return np.diff(np.asarray(values, dtype=int), prepend=0).tolist()
 
 
-def _store(tracks: list[_Track], axes: Axes) -> dict[str, Any]:
+def _store(tracks: list[_Track], grid: Grid) -> dict[str, Any]:
     """Share the rows of `tracks`, note where each frame's rows start, and return the table in base64."""
     starts, table = _share([stack for track in tracks for stack in track.stacks])
     for index, track in enumerate(tracks):
         size = len(track.stacks)
         track.starts.extend(starts[index * size : (index + 1) * size])
-    return _quantised(table, axes) if tracks[0].table.startswith("mark") else _typed(_shortened(table), "<f8")
+    if not tracks[0].panel or len(grid.frames) == 1:  # a single frame is small: nothing is rounded
+        return _typed(_shortened(table), "<f8")
+    return _quantised(table, grid.default.scenes[tracks[0].panel].axes)
 
 
 def _share(stacks: Sequence[Array | None]) -> tuple[list[int], Array]:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from mamlkit._check import as_array, as_vector
 from mamlkit.scene import Axes, Mark, Scene
-from mamlkit.text import text
+from mamlkit.text import gettext as _
 
 
 def probe_scene(x: ArrayLike, before: ArrayLike, after: ArrayLike, *, support: ArrayLike, query: ArrayLike) -> Scene:
@@ -28,14 +28,22 @@ def probe_scene(x: ArrayLike, before: ArrayLike, after: ArrayLike, *, support: A
     """
     x = as_vector("x", x)
     marks = [
-        Mark("line", name, role, np.column_stack([x, as_vector(name, y, size=len(x))]), label=text(f"probe.{name}"))
-        for name, role, y in (("before", "baseline", before), ("after", "maml", after))
+        Mark("line", name, role, np.column_stack([x, as_vector(name, y, size=len(x))]), label=label)
+        for name, role, y, label in (
+            ("before", "initial", before, _("MAML's start")),
+            ("after", "maml", after, _("after three steps")),
+        )
     ]
     marks += [
-        Mark("points", name, name, as_array(name, xy, ndim=2), label=text(f"probe.{name}"))
-        for name, xy in (("query", query), ("support", support))
+        Mark("points", name, name, as_array(name, xy, ndim=2), label=label)
+        for name, xy, label in (("query", query, _("query readings")), ("support", support, _("support readings")))
     ]
     heights = np.concatenate([mark.xy[:, 1] for mark in marks])
     margin = 0.05 * np.ptp(heights)
     limits = heights.min() - margin, heights.max() + margin
-    return Scene(Axes(text("probe.x"), text("probe.y"), (x.min(), x.max()), limits), marks, [], text("probe.alt"))
+    axes = Axes(_("temperature, scaled"), _("answer of the probe, scaled"), (x.min(), x.max()), limits)
+    alt = _(
+        "Two curves over temperature for one probe: MAML's start, and the curve after adaptation, which passes close "
+        "to the six support readings and to the query readings that it has not seen."
+    )
+    return Scene(axes, marks, [], alt)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mamlkit.scene import ROLES, Axes, Mark, Scene, Style, ticks
+from mamlkit._check import Array
+from mamlkit.reading import ticks
+from mamlkit.roles import ROLES, Style
+from mamlkit.scene import Axes, Mark, Scene
 
 if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
 
-MARKERS = {"circle": "o", "square": "s", "diamond": "D", "star": "*", "handle": "o"}
+MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle": "^", "star": "*", "handle": "o"}
 
 
 def draw(scene: Scene, ax: matplotlib.axes.Axes | None = None, *, show: tuple[str, ...] = ()) -> matplotlib.axes.Axes:
@@ -46,16 +50,31 @@ def draw(scene: Scene, ax: matplotlib.axes.Axes | None = None, *, show: tuple[st
 
 def new_figure(axes: Axes) -> tuple[matplotlib.figure.Figure, matplotlib.axes.Axes]:
     """Return a new figure and its axes, 6.4 inches wide, as high as the scene's proportions ask."""
+    figure, (ax,) = new_row([axes], (1.0,))
+    return figure, ax
+
+
+def new_row(
+    row: Sequence[Axes], widths: Sequence[float]
+) -> tuple[matplotlib.figure.Figure, list[matplotlib.axes.Axes]]:
+    """Return a new figure with axes side by side, of these relative widths, high enough for all of them."""
     import matplotlib.pyplot as plt
 
-    ratio = np.ptp(axes.ylim) / np.ptp(axes.xlim) if axes.equal else 0.62
-    return plt.subplots(figsize=(6.4, 6.4 * ratio + 0.6), layout="constrained")
+    ratios = [np.ptp(axes.ylim) / np.ptp(axes.xlim) if axes.equal else 0.62 for axes in row]
+    inches = 6.4 if len(row) == 1 else 9.6
+    height = max(inches * width / sum(widths) * ratio for width, ratio in zip(widths, ratios, strict=True))
+    options: dict[str, Any] = {"width_ratios": list(widths), "figsize": (inches, height + 0.6), "squeeze": False}
+    figure, panels = plt.subplots(1, len(row), layout="constrained", **options)
+    return figure, list(panels[0])
 
 
 def _frame(ax: matplotlib.axes.Axes, axes: Axes) -> None:
-    ax.set(xlabel=axes.xlabel, ylabel=axes.ylabel, xlim=axes.xlim, ylim=axes.ylim)
-    ax.set(xticks=ticks(*axes.xlim), yticks=ticks(*axes.ylim))
+    ax.set(xlim=axes.xlim, ylim=axes.ylim)
     ax.set_aspect("equal" if axes.equal else "auto")
+    if not axes.frame:
+        ax.set_axis_off()
+        return
+    ax.set(xlabel=axes.xlabel, ylabel=axes.ylabel, xticks=ticks(*axes.xlim), yticks=ticks(*axes.ylim))
     ax.grid(color="#00000014", linewidth=0.6)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
@@ -93,11 +112,29 @@ def _draw_points(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: floa
 
 def _draw_arrow(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
     tail, tip = mark.xy[0], mark.xy[0] + mark.xy[1] * scale
-    length = np.hypot(*(ax.transData.transform(tip) - ax.transData.transform(tail))) * 72 / ax.figure.dpi
+    length = _points_between(ax, tail, tip)
     neck = tip - (tip - tail) * min(0.6, 8 / max(length, 1e-9))
     ax.plot(*np.array([tail, neck]).T, **_line(style), solid_capstyle="butt", label=mark.label or None, zorder=layer)
-    head = {"width": 0, "headwidth": min(10, length * 0.6), "headlength": min(11, length * 0.6), "shrink": 0}
-    ax.annotate("", tip, neck, zorder=layer, arrowprops={**head, "facecolor": style.light, "linewidth": 0})
+    _head(ax, neck, tip, min(11, length * 0.6), style, layer)
+
+
+def _draw_arc(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
+    ax.plot(*mark.xy.T, **_line(style), solid_capstyle="butt", label=mark.label or None, zorder=layer)
+    length = sum(_points_between(ax, *pair) for pair in pairwise(mark.xy))
+    if length > 1:
+        _head(ax, mark.xy[-2], mark.xy[-1], min(11, length * 0.6), style, layer)
+
+
+def _points_between(ax: matplotlib.axes.Axes, first: Array, second: Array) -> float:
+    """Return the distance of two points of the plane on paper, in printer's points."""
+    return float(np.hypot(*(ax.transData.transform(second) - ax.transData.transform(first)))) * 72 / ax.figure.dpi
+
+
+def _head(ax: matplotlib.axes.Axes, neck: Array, tip: Array, size: float, style: Style, layer: int) -> None:
+    shape = {"width": 0, "headwidth": size, "headlength": size, "shrink": 0}
+    ax.annotate(
+        "", tuple(tip), tuple(neck), zorder=layer, arrowprops={**shape, "facecolor": style.light, "linewidth": 0}
+    )
 
 
 def _draw_bars(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
@@ -121,11 +158,17 @@ def _draw_ellipses(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: fl
     ax.plot([], [], **look, label=mark.label or None)  # the legend shows a line, not a box
 
 
+def _draw_words(ax: matplotlib.axes.Axes, mark: Mark, style: Style, scale: float, layer: int) -> None:
+    """Draw nothing: the tag says it."""
+
+
 def _tag(ax: matplotlib.axes.Axes, mark: Mark, scale: float) -> None:
     if not mark.tag:
         return
     place: dict[str, Any] = {"xytext": (8, 6), "textcoords": "offset points", "zorder": 50, "fontsize": 11}
     at = mark.xy[0] + scale * mark.xy[1] if mark.kind == "arrow" else mark.xy[-1]
+    if mark.kind == "words":
+        place.update(xytext=(0, 0), ha="center", va="center")
     if mark.kind == "ellipses":  # the label of a ring, at its lowest point
         (centre, a, b), radius = mark.xy, mark.radii[max(len(mark.radii) - 2, 0)]
         at = centre - radius * (a * a[1] + b * b[1]) / np.hypot(a[1], b[1])
@@ -159,7 +202,9 @@ _DRAW: dict[str, Callable[[matplotlib.axes.Axes, Mark, Style, float, int], None]
     "path": _draw_path,
     "points": _draw_points,
     "arrow": _draw_arrow,
+    "arc": _draw_arc,
     "bars": _draw_bars,
     "area": _draw_area,
     "ellipses": _draw_ellipses,
+    "words": _draw_words,
 }

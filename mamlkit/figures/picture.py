@@ -8,8 +8,8 @@ import io
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
-from mamlkit.figures.draw import draw, new_figure
-from mamlkit.scene import Scene
+from mamlkit.figures.draw import draw, new_row
+from mamlkit.scene import Panels, Scene, as_panels
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -63,8 +63,8 @@ class Picture:
         return {"text/html": self.tag("png"), "image/png": self.save("png"), "text/plain": self.alt}
 
 
-def picture(scene: Scene, *, show: tuple[str, ...] = ()) -> Picture:
-    """Draw `scene` and return the picture with the scene's summary as its alternative text.
+def picture(scene: Scene | Panels, *, show: tuple[str, ...] = ()) -> Picture:
+    """Draw `scene`, panels side by side, and return the picture with its summary as its alternative text.
 
     Examples
     --------
@@ -73,6 +73,11 @@ def picture(scene: Scene, *, show: tuple[str, ...] = ()) -> Picture:
     >>> picture(Scene(Axes("x", "y", (0, 1), (0, 1)), [line], [], "A rising line.")).alt
     'A rising line.'
     """
-    figure, ax = new_figure(scene.axes)
-    draw(scene, ax, show=show)
+    panels = as_panels(scene)
+    figure, row = new_row([each.axes for each in panels.scenes.values()], panels.widths)
+    for ax, each in zip(row, panels.scenes.values(), strict=True):
+        draw(each, ax, show=tuple(name for name in show if name in {mark.name for mark in each.marks}))
+    unknown = set(show) - {mark.name for each in panels.scenes.values() for mark in each.marks}
+    if unknown:
+        raise ValueError(f"show must name marks of the scene, got {sorted(unknown)!r}")
     return Picture(figure, scene.summary())

@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.fx import Graph, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from mamlkit.runtime.sound import blind, refuse_shapes_from_values
+
 aten = torch.ops.aten
 VIEWS = (aten.view.default, aten._unsafe_view.default, aten.expand.default, aten.detach.default)
 ENTRY_BY_ENTRY = (aten.add.Tensor, aten.sub.Tensor, aten.neg.default, aten.mul.Tensor, aten.mul.Scalar)
@@ -17,6 +19,11 @@ ENTRY_BY_ENTRY = (aten.add.Tensor, aten.sub.Tensor, aten.neg.default, aten.mul.T
 
 def record(function: Callable[..., list[Tensor]], tensors: tuple[Tensor, ...]) -> Any:
     """Return a `torch.fx.GraphModule` that computes ``function(*tensors)`` for tensors of these shapes and types.
+
+    Raises
+    ------
+    Unsound
+        If the function takes values out of its tensors, or has shapes that depend on them: a graph would keep them.
 
     Examples
     --------
@@ -28,9 +35,11 @@ def record(function: Callable[..., list[Tensor]], tensors: tuple[Tensor, ...]) -
     try:
         module = make_fx(function, rules, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors)
     except Exception:  # PyTorch cannot record some operators without numbers, `abs` under vmap among them
-        module = make_fx(function, rules, tracing_mode="real")(*tensors)
+        module = make_fx(blind(function), rules, tracing_mode="real")(*tensors)
+    refuse_shapes_from_values(module.graph)
     _drop_idle_views(module.graph)
     _turn_products(module.graph)
+    _loosen_views(module.graph)
     module.graph.eliminate_dead_code()
     module.recompile()
     return module
@@ -110,6 +119,13 @@ def _turn_products(graph: Graph) -> None:
             graph.erase_node(node)
         if not inner.users and inner.target in (aten.bmm.default, *ENTRY_BY_ENTRY):  # what has no other effect
             graph.erase_node(inner)
+
+
+def _loosen_views(graph: Graph) -> None:
+    """Let views be copies where products that were turned lie in memory in another order, and nothing changes them."""
+    for node in graph.nodes:
+        if node.target is aten.view.default and not _is_changed(node):
+            node.target = aten.reshape.default
 
 
 def _is_transpose(node: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mamlkit._check import Array, as_count
 
@@ -35,6 +36,22 @@ class SinusoidTasks(NamedTuple):
     def curve(self, x: Array) -> Array:
         """Return every task's true wave at the inputs `x` (n,), shape (num_tasks, n)."""
         return self.amplitude[:, None] * np.sin(x - self.phase[:, None])
+
+
+def mean_curve(x: ArrayLike) -> Array:
+    r"""Return the average of all waves at the inputs `x`, of any shape (claim R1b).
+
+    .. math:: \operatorname{E}[a \sin(x - p)] = -\tfrac{2}{\pi}\, \bar a \cos x
+
+    Here :math:`\bar a` is the mean amplitude: amplitude and phase are independent, and the mean of
+    :math:`\sin(x - p)` over phases from 0 to pi is :math:`-\tfrac{2}{\pi} \cos x`.
+
+    Examples
+    --------
+    >>> round(float(mean_curve(np.pi)), 3)
+    1.623
+    """
+    return -2 / np.pi * np.mean(AMPLITUDE_RANGE) * np.cos(x)
 
 
 def sample(rng: np.random.Generator, *, num_tasks: int, num_support: int, num_query: int) -> SinusoidTasks:

@@ -1,6 +1,7 @@
 """A real Chromium, a localhost server over the built book, and pages that are watched."""
 
 import functools
+import json
 import os
 import shutil
 import threading
@@ -96,11 +97,77 @@ def open_page(chromium):
     assert not complaints
 
 
+# What a notebook does: the module renders into an element that is attached to the page afterwards.
+RENDER = """async ([source, state]) => {
+  const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const { default: widget } = await import(address);
+  const listeners = {};
+  window.kernel = { state, saved: 0, listeners };
+  const model = {
+    get: (name) => kernel.state[name],
+    set: (name, value) => { kernel.state[name] = value; (listeners[`change:${name}`] ||= []).forEach((f) => f()); },
+    save_changes: () => kernel.saved++,
+    on: (event, f) => (listeners[event] ||= []).push(f),
+    off: (event, f) => (listeners[event] = listeners[event].filter((g) => g !== f)),
+  };
+  kernel.model = model;
+  const el = document.createElement("div");
+  kernel.cleanup = await widget.render({ model, el });
+  document.body.append(el);
+}"""
+
+
+@pytest.fixture
+def as_widget(open_page, tmp_path):
+    """Show an explorer as a notebook does; in the page, `kernel.model` stands for the widget's model."""
+
+    def show(explorer, **options):
+        blank = tmp_path / "blank.html"
+        blank.write_text(
+            "<!doctype html><html lang='en'><meta charset='utf-8'><title>Notebook</title><body></body></html>"
+        )
+        page = open_page(blank.as_uri(), **options)
+        state = {name: value for name, value in explorer.get_state().items() if not name.startswith("_")}
+        page.evaluate(RENDER, [explorer._esm, json.loads(json.dumps(state, default=str))])  # str: the widget's layout
+        page.add_style_tag(content=explorer._css)
+        page.locator(".mk-explorer svg[role=img] g[clip-path] path").first.wait_for(state="attached")
+        return page
+
+    return show
+
+
+# Contrast of an element's text with what lies behind it: the nearest ancestor that paints a colour, else the page.
+CONTRAST = """(node) => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  let behind = node;
+  while (behind && /, 0\\)$|transparent/.test(getComputedStyle(behind).backgroundColor)) behind = behind.parentElement;
+  const page = matchMedia("(prefers-color-scheme: dark)").matches ? "#121212" : "#ffffff";
+  const luminance = (...colours) => {
+    for (const colour of colours) {
+      canvas.fillStyle = colour;
+      canvas.fillRect(0, 0, 1, 1);
+    }
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3)
+      .map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const back = behind ? getComputedStyle(behind).backgroundColor : page;
+  const [a, b] = [luminance(page, back), luminance(page, back, getComputedStyle(node).color)].sort((a, b) => b - a);
+  return (a + 0.05) / (b + 0.05);
+}"""
+
+
+@pytest.fixture(scope="session")
+def contrast():
+    """Return the contrast of an element's text with what lies behind it."""
+    return lambda node: node.evaluate(CONTRAST)
+
+
 @pytest.fixture(scope="session")
 def standalone(tmp_path_factory):
     """A page of its own, with the landscape and, after it, a small explorer to live beside it."""
     from mamlkit.explorers.compass import compass_explorer
-    from mamlkit.explorers.quadratic import quadratic_landscape
+    from mamlkit.explorers.landscape import quadratic_landscape
 
     page = tmp_path_factory.mktemp("page") / "page.html"
     figures = quadratic_landscape().html() + compass_explorer().html()

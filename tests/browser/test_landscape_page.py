@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from mamlkit.explorers.quadratic import INNER_LRS, quadratic_scene
-from mamlkit.scene import measure
+from mamlkit.reading import measure
+from mamlkit.text import gettext as _
 
 CHAPTER = "book/principles/meta-gradient.html"
 ID = "quadratic-landscape"
@@ -36,9 +37,9 @@ class Figure:
 
     def state(self):
         """All controls at full precision, from the link that the figure offers."""
-        self.root.get_by_role("button", name="Copy link").click()
+        self.root.locator("[data-do=link]").evaluate("button => button.click()")  # without scrolling there
         link = urllib.parse.urlsplit(self.page.url).fragment
-        name, _, state = link.partition(":")
+        name, state = link.split(":", 1)
         assert name == ID
         values = dict(urllib.parse.parse_qsl(state))
         return {
@@ -51,6 +52,10 @@ class Figure:
     def readouts(self):
         rows = self.root.locator(".mk-readouts b").all()
         return {row.get_attribute("data-readout"): row.inner_text() for row in rows}
+
+    def labels(self):
+        rows = self.root.locator(".mk-readouts > div").all()
+        return {row.locator("b").get_attribute("data-readout"): row.locator("span").inner_text() for row in rows}
 
     def check(self):
         """Compare every readout with mamlkit at the state of the controls; return that state."""
@@ -152,7 +157,7 @@ def test_theta_by_keyboard(figure):
     assert figure.check()["theta"] == pytest.approx([0.7, 1.3])
     assert figure.handle.get_attribute("aria-valuetext") == "(0.70, 1.30)"
     assert figure.handle.get_attribute("role") == "slider"
-    assert figure.handle.get_attribute("aria-label") == "initialisation θ"
+    assert figure.handle.get_attribute("aria-label") == _("initialisation θ")
 
 
 @pytest.fixture
@@ -196,7 +201,7 @@ def test_reset(figure):
     figure.slider["alpha"].press("End")
     figure.handle.press("ArrowLeft")
     assert figure.check()["alpha"] == 1.0
-    figure.root.get_by_role("button", name="Reset").click()
+    figure.root.locator("[data-do=reset]").click()
     assert figure.check() == {"alpha": 0.5, "curvature": 2.0, "num_steps": 1, "theta": [0.3, 1.5]}
 
 
@@ -219,8 +224,11 @@ def test_a_link_restores_the_state(address, open_page):
         "%",
     ],
 )
-def test_a_bad_link_changes_nothing(standalone, open_page, fragment):
+def test_a_bad_link_changes_nothing_and_is_told(standalone, open_page, fragment):
     figure = Figure(open_page(f"{standalone}#{fragment}"))
+    note = figure.root.locator(".mk-note").inner_text()
+    assert bool(note) == fragment.startswith(f"{ID}:")
+    assert figure.root.locator(".mk-note *").count() == 0  # words, whatever they hold
     assert figure.check() == {"alpha": 0.5, "curvature": 2.0, "num_steps": 1, "theta": [0.3, 1.5]}
 
 
@@ -228,11 +236,11 @@ def test_a_valley_is_told_in_words(figure):
     for name, steps in (("alpha", 20), ("curvature", 3)):
         figure.slider[name].focus()
         figure.page.keyboard.press("Home")
-        for _ in range(steps):
+        for _step in range(steps):
             figure.page.keyboard.press("ArrowRight")
     state = figure.check()
     assert (state["alpha"], state["curvature"]) == (1.0, 1.0)
-    assert figure.readouts()["optimum"] == "everywhere on a line"
+    assert figure.readouts()["optimum"] == _("everywhere on a line")
 
 
 def test_the_legend_switches_marks(figure):
@@ -240,7 +248,7 @@ def test_the_legend_switches_marks(figure):
     figure.slider["alpha"].press("End")
     figure.root.locator(".mk-choice label", has_text="2").click()
     assert heads.count() == 0
-    entry = figure.root.get_by_label("bug: one Jacobian")
+    entry = figure.root.get_by_label(_("bug: one Jacobian"))
     entry.check()
     assert heads.count() == 1
     entry.uncheck()
@@ -248,16 +256,31 @@ def test_the_legend_switches_marks(figure):
 
 
 def test_the_figure_in_words(figure):
+    """Nothing is said at first; then only what the reader's own movement changed, not the slider that speaks itself."""
+    live = figure.root.locator("[aria-live=polite]")
+    figure.page.wait_for_timeout(600)
+    assert live.inner_text() == ""
     figure.slider["alpha"].press("Home")
     figure.page.wait_for_timeout(700)
-    said = figure.root.locator("[aria-live=polite]").inner_text()
-    assert "inner learning rate α 0, curvature h of task A, one axis 2.00" in said
-    assert f"outer loss J(θ): {figure.readouts()['outer_loss']}" in said
-    assert said in figure.root.locator("svg[role=img]").get_attribute("aria-label")
+    said = live.inner_text()
+    shown, labels = figure.readouts(), figure.labels()
+    assert f"{labels['outer_loss']}: {shown['outer_loss']}." in said
+    assert labels["angle_naive"] not in said  # it was 0° and still is
+    for silent in ("alpha", "curvature"):
+        assert figure.root.locator(f"label[for={figure.slider[silent].get_attribute('id')}]").inner_text() not in said
+    described = figure.root.locator("svg[role=img]").get_attribute("aria-label")
+    assert f"{labels['outer_loss']}: {shown['outer_loss']}" in described
+
+
+def test_a_slider_is_called_by_its_label_alone(figure):
+    for slider in figure.slider.values():
+        label = figure.root.locator(f"label[for={slider.get_attribute('id')}]").inner_text()
+        assert figure.page.get_by_role("slider", name=label, exact=True).first.get_attribute("data-control")
+        assert slider.get_attribute("aria-valuetext") not in label
 
 
 def test_the_numbers_of_the_figure(figure):
-    figure.root.get_by_text("All numbers of this figure").click()
+    figure.root.locator(".mk-numbers > summary").click()
     state = figure.state()
     cells = figure.root.locator("table tr").last.locator("td").all_inner_texts()
     assert [float(cell.replace("−", "-")) for cell in cells[1:]] == pytest.approx(state["theta"], abs=1e-3)
@@ -293,8 +316,10 @@ COLOURS = """(node, property) => {
 def test_everything_stands_out_from_the_page(address, open_page, colours):
     figure = Figure(open_page(address, color_scheme=colours))
     assert figure.root.evaluate("root => root.hasAttribute('data-dark')") == (colours == "dark")
-    texts = [".mk-control > span", ".mk-control b", ".mk-readouts span", ".mk-readouts b", ".mk-buttons button",
-             ".mk-legend span", "small", "summary"]  # fmt: skip
+    texts = [
+        ".mk-control > span", ".mk-control > label", ".mk-control b", ".mk-readouts span", ".mk-readouts b",
+        ".mk-buttons button", ".mk-legend span", "small", ".mk-numbers > summary",
+    ]  # fmt: skip
     for selector in texts:
         for node in figure.root.locator(selector).all():
             assert contrast(*node.evaluate(COLOURS, "color")) >= 4.5, selector
@@ -309,7 +334,7 @@ def test_it_fits_the_screen(address, open_page, width):
     figure = Figure(open_page(address, width=width))
     assert figure.page.evaluate("document.documentElement.scrollWidth") <= width
     root = figure.root.bounding_box()
-    for node in figure.root.locator("svg[role=img], .mk-panel, .mk-legend label, .mk-buttons button").all():
+    for node in figure.root.locator("svg[role=img], .mk-panel, .mk-legend label, .mk-prompts, button").all():
         box = node.bounding_box()
         assert box["x"] >= root["x"] - 1
         assert box["x"] + box["width"] <= root["x"] + root["width"] + 1
@@ -348,7 +373,7 @@ def test_figures_on_one_page_do_not_touch_each_other(standalone, open_page):
     first.locator("input[data-control=alpha]").press("End")
     assert second.locator(".mk-readouts").inner_text() == before
     second.locator("input[data-control=alpha]").press("End")
-    assert first.locator(".mk-control b").first.inner_text() == "1.00"
+    assert first.locator("input[data-control=alpha]").get_attribute("aria-valuetext") == "1.00"
     Figure(page).check()
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map((node) => node.id)")
     assert len(set(ids)) == len(ids)
@@ -357,7 +382,7 @@ def test_figures_on_one_page_do_not_touch_each_other(standalone, open_page):
 def test_without_scripts_there_is_a_picture(address, open_page):
     page = open_page(address, java_script_enabled=False)
     figure = page.locator(f'.mk-explorer[data-name="{ID}"]')
-    assert "Without them it shows one state" in figure.locator("noscript p").inner_text()
+    assert figure.locator("noscript > p").first.inner_text().strip()
     picture = figure.locator("img")
     assert picture.bounding_box()["width"] > 200
-    assert "outer loss J(θ)" in picture.get_attribute("alt")
+    assert _("outer loss J(θ)") in picture.get_attribute("alt")

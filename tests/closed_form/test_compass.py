@@ -25,7 +25,7 @@ def test_the_inner_step_follows_the_slope():
 
 
 @pytest.mark.parametrize("delta", [1.7, np.radians(110), 2.6])
-def test_the_best_initialisation_is_the_worst_average_model(delta):
+def test_r1a_the_best_initialisation_is_the_worst_average_model(delta):
     after = compass.outer_loss(GRID, delta=delta, inner_lr=compass.solving_rate(delta))
     before = compass.mean_loss(GRID, delta=delta)
     middle = len(GRID) // 2
@@ -34,6 +34,14 @@ def test_the_best_initialisation_is_the_worst_average_model(delta):
     assert_allclose(after[middle], 0, atol=1e-12)
     # And the best average model is a worse place to start from.
     assert after[np.argmin(before)] > after[middle] + 0.01
+
+
+@pytest.mark.parametrize("delta", [1.7, np.radians(110), 2.6])
+def test_north_beats_south_as_a_start_once_the_step_is_longer_than_a_quarter_turn(delta):
+    for inner_lr in np.linspace(0.0, np.pi / np.sin(delta), 41):
+        north, south = compass.outer_loss(np.array([0.0, np.pi]), delta=delta, inner_lr=inner_lr)
+        if abs(inner_lr * np.sin(delta) - np.pi / 2) > 1e-6:
+            assert (north < south) == (inner_lr * np.sin(delta) > np.pi / 2)
 
 
 def test_within_a_quarter_turn_the_two_agree():

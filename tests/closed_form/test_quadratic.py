@@ -16,6 +16,7 @@ from mamlkit.closed_form.quadratic import (
     meta_gradient,
     meta_optimum,
     outer_loss,
+    shrinkage,
     weighted_centre,
 )
 
@@ -94,6 +95,31 @@ def test_one_factor_for_many_steps_points_the_wrong_way():
     right = meta_gradient([0.0], **options)
     one_factor = (1 - 1.8) * meta_gradient([0.0], **options, first_order=True)
     assert (right * one_factor).item() < 0
+
+
+@given(seeds, st.floats(0, 3), st.integers(0, 5))
+def test_r2a_no_meta_gradient_is_longer_than_the_bound(seed, inner_lr, num_steps):
+    """Held against unit vectors sent through the walk, and attained along the axis that is stretched most."""
+    theta, support, query = random_problem(seed)
+    settings = {"inner_lr": inner_lr, "num_steps": num_steps}
+    bound = shrinkage(support, **settings)
+    full = np.linalg.norm(meta_gradient(theta, support=support, query=query, **settings))
+    first = np.linalg.norm(meta_gradient(theta, support=support, query=query, **settings, first_order=True))
+    assert full <= bound * first * (1 + 1e-9) + 1e-12
+    factors = np.abs(1 - inner_lr * np.linalg.eigvalsh(support.A)) ** num_steps
+    assert_allclose(bound, factors.max(), rtol=1e-9, atol=1e-12)
+    if inner_lr * np.linalg.eigvalsh(support.A).max() <= 2:
+        assert bound <= 1 + 1e-12
+
+
+def test_the_constant_of_a_loss():
+    """It moves every value by the same amount and no gradient: against the formula written out."""
+    loss = Quadratic([[2.0]], [1.0], c=-3.0)
+    assert loss.value([0.0]) == -3.0
+    assert loss.value([2.0]) == 0.5 * 2.0 * 4.0 + 2.0 - 3.0
+    assert_allclose(loss.grad([2.0]), Quadratic([[2.0]], [1.0]).grad([2.0]))
+    with pytest.raises(ValueError, match="c must be finite, got nan"):
+        Quadratic([[2.0]], [1.0], c=np.nan)
 
 
 @given(st.floats(0, 2), st.floats(0.1, 3), st.floats(-2, 2), st.floats(-3, 3))

@@ -42,3 +42,18 @@ def distance(first, second):
     pairs = list(zip(pytree.tree_leaves(first), pytree.tree_leaves(second), strict=True))
     scale = max(float(b.abs().max()) for _, b in pairs)
     return max(float((a - b).abs().max()) for a, b in pairs) / scale
+
+
+def plain_autograd(loss_fn, params, support, query, *, inner_lr, num_steps):
+    """Return the meta-gradient by `torch.autograd.grad` alone: a loop over tasks, steps and a dict of parameters."""
+    theta = {name: value.detach().clone().requires_grad_() for name, value in params.items()}
+    total = 0.0
+    for task in range(len(pytree.tree_leaves(support)[0])):
+        phi = theta
+        for _ in range(num_steps):
+            loss = loss_fn(phi, *(part[task] for part in support))
+            slopes = torch.autograd.grad(loss, list(phi.values()), create_graph=True, materialize_grads=True)
+            phi = {name: phi[name] - inner_lr * slope for name, slope in zip(phi, slopes, strict=True)}
+        total = total + loss_fn(phi, *(part[task] for part in query))
+    total = total / len(pytree.tree_leaves(support)[0])
+    return dict(zip(theta, torch.autograd.grad(total, list(theta.values()), materialize_grads=True), strict=True))

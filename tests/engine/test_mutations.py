@@ -11,13 +11,15 @@ from mamlkit.engine import inner, meta
 
 from . import test_meta
 
-STEP = "params = step(params, learned)"
+STEP = "params = step(params, rate, index)"
 MISTAKES = {  # what is replaced, by what
     "second order dropped": [("leaf if second_order and leaf.requires_grad else leaf.detach()", "leaf.detach()")],
-    "one factor for K steps": [(STEP, f"{STEP} if _ == 0 else held(step(params, learned), params)")],
-    "factors at the wrong point": [(STEP, "params = held(moved := step(params), step(held(moved, params)))")],
-    "query loss on the support set": [("self.losses(params, *self.query)", "self.losses(params, *self.support)")],
-    "adapted on the query set": [("self.losses(params, *self.support)", "self.losses(params, *self.query)")],
+    "one factor for K steps": [(STEP, f"{STEP} if index == 0 else held(step(params, rate, index), params)")],
+    "factors at the wrong point": [
+        (STEP, "params = held(moved := step(params, rate, index), step(held(moved, params), rate, index))")
+    ],
+    "query loss on the support set": [("self.losses(params, self.query)", "self.losses(params, self.support)")],
+    "adapted on the query set": [("batch = self.support", "batch = self.query")],
     "sign of the step": [("torch.sub(leaf, slope, alpha=rate)", "torch.add(leaf, slope, alpha=rate)")],
 }
 

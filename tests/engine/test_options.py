@@ -110,7 +110,7 @@ def test_properties(order, size, num_steps, inner_lr):
         ({"support": SUPPORT[0]}, TypeError, "support must be a tuple such as"),
         ({"inner_lr": -0.1}, ValueError, "inner_lr must not be negative, got -0.1"),
         ({"inner_lr": "fast"}, TypeError, "inner_lr must be a real number, got 'fast'"),
-        ({"inner_lr": {"1.weight": 0.1}}, ValueError, "inner_lr must be a number or a pytree like params"),
+        ({"inner_lr": {"1.weight": 0.1}}, ValueError, "inner_lr must be a number or have the keys of params: it lacks"),
         ({"num_steps": -1}, ValueError, "num_steps must be at least 0, got -1"),
         ({"num_steps": 1.5}, TypeError, "num_steps must be a whole number, got 1.5"),
         ({"step_weights": [1.0]}, ValueError, r"step_weights must hold num_steps \+ 1 = 4 weights"),

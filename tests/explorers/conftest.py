@@ -8,6 +8,6 @@ sys.path.insert(0, str(Path(__file__).parent))  # for unpack.py beside this file
 
 @pytest.fixture(scope="session")
 def landscape():
-    from mamlkit.explorers.quadratic import quadratic_landscape
+    from mamlkit.explorers.landscape import quadratic_landscape
 
     return quadratic_landscape()

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from mamlkit.explorers.controls import Choice, Point, Slider
+from mamlkit.explorers.controls import Choice, Point, Prompt, Slider
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -0.01, 1.01])
@@ -49,3 +49,20 @@ def test_a_point_stays_in_its_box():
         point.accept((1, 1.1))
     with pytest.raises(ValueError, match="high must be above low"):
         Point((0, 0), (0, 1), (0, 0), "p", mark="p")
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"beta": 1.0}, r"the prompt 'Look.' sets \['beta'\], but there is alpha"),
+        ({"alpha": 7.0}, r"the prompt 'Look.' sets \{'alpha': 7.0\}, but value must lie between 0 and 1, got 7.0"),
+    ],
+)
+def test_a_prompt_sets_only_what_there_is(state, message):
+    with pytest.raises(ValueError, match=message):
+        Prompt("Look.", state).accepted({"alpha": Slider([0.0, 1.0], 0.0, "α")})
+
+
+def test_a_prompt_says_something():
+    with pytest.raises(ValueError, match="text must say what to do, got ' '"):
+        Prompt(" ")

@@ -10,7 +10,7 @@ from unpack import Unpacked
 from mamlkit.explorers.controls import Choice, Point, Slider
 from mamlkit.explorers.grid import NODES, Grid, weights
 from mamlkit.explorers.pack import pack
-from mamlkit.scene import Axes, Mark, Readout, Scene
+from mamlkit.scene import Axes, Mark, Panels, Readout, Scene
 
 AXES = Axes("x", "y", (-1, 1), (-1, 1))
 SLIDER = Slider([0.0, 0.5, 1.0], 0.5, "slope")
@@ -24,7 +24,8 @@ def scene_of(slope, direction, point, *, bend=0.0, marks=(), value=None):
     sign = 1 if direction == "up" else -1
     line = Mark("line", "line", "maml", [[0.0, 0.0], [x + bend * x * y, sign * slope * y]])
     number = x * x - 2 * x * y + 3 * y + slope if value is None else value
-    return Scene(AXES, [line, *marks], [Readout("number", "number", number)], "A line.")
+    dragged = Mark("points", "point", "initial", [point])
+    return Scene(AXES, [line, dragged, *marks], [Readout("number", "number", number)], "A line.")
 
 
 def grid_of(scene=scene_of):
@@ -148,7 +149,7 @@ def test_no_stretch_is_stored_twice():
         return Scene(AXES, [Mark("path", "path", "maml", points[: int(steps)])], [Readout("n", "n", steps)], "A path.")
 
     spec = pack(Grid(path, {"steps": Slider(range(1, 10), 1, "steps")}))
-    assert len(Unpacked(spec).tables["mark path"]) == 9
+    assert len(Unpacked(spec).tables["mark plot/path"]) == 9
 
 
 def test_coordinates_far_outside_fall_back_to_floats():
@@ -156,4 +157,51 @@ def test_coordinates_far_outside_fall_back_to_floats():
         return Scene(AXES, [Mark("points", "dot", "maml", [[slope * 1e6, 0.25]])], [], "A dot.")
 
     unpacked = Unpacked(pack(Grid(huge, {"slope": SLIDER})))
-    assert unpacked.tables["mark dot"][:, 1] == pytest.approx(0.25, abs=1e-7)
+    assert unpacked.tables["mark plot/dot"][:, 1] == pytest.approx(0.25, abs=1e-7)
+
+
+def panels_of(slope, *, second="right", name="number"):
+    left = Scene(AXES, [Mark("points", "dot", "maml", [[slope, 0.0]])], [Readout("number", "number", slope)], "Left.")
+    right = Scene(
+        AXES, [Mark("points", "dot", "fomaml", [[0.0, slope]])], [Readout(name, "other", 2 * slope)], "Right."
+    )
+    return Panels({"left": left, second: right})
+
+
+def test_panels_are_packed_side_by_side():
+    """Marks of one name live in different panels and keep their own numbers; readouts stand together."""
+    spec = pack(Grid(lambda slope: panels_of(slope, name="other"), {"slope": SLIDER}))
+    assert [panel["name"] for panel in spec["panels"]] == ["left", "right"]
+    unpacked = Unpacked(spec)
+    for i, slope in enumerate(SLIDER.values):
+        left, right = (unpacked.rows(panel["marks"][0], i) for panel in spec["panels"])
+        assert_allclose(left, [[slope, 0.0]], atol=1e-4)
+        assert_allclose(right, [[0.0, slope]], atol=1e-4)
+        assert_allclose(unpacked.rows(unpacked.part("readouts", "other"), i), [[2 * slope]])
+
+
+def test_panels_stay_the_same_and_name_readouts_apart():
+    with pytest.raises(ValueError, match=r"panels must be the same in every frame, but differ at slope=1\.0"):
+        Grid(lambda slope: panels_of(slope, name="o", second="up" if slope == 1 else "right"), {"slope": SLIDER})
+    with pytest.raises(ValueError, match="names of readouts must differ over all panels"):
+        panels_of(0.5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"handle": "dot"}, "panel of slope must be one of left, right; got ''"),
+        ({"handle": "dot", "panel": "up"}, "panel of slope must be one of left, right; got 'up'"),
+        ({"handle": "line", "panel": "left"}, "slope must be dragged by a mark of points in panel 'left', got 'line'"),
+    ],
+)
+def test_a_handle_is_a_point_of_a_named_panel(fields, message):
+    slider = Slider(SLIDER.values, 0.5, "slope", **fields)
+    with pytest.raises(ValueError, match=message):
+        Grid(lambda slope: panels_of(slope, name="other"), {"slope": slider})
+
+
+def test_a_grid_without_controls_is_one_frame_and_exact():
+    third = Scene(AXES, [Mark("points", "dot", "maml", [[1 / 3, 0.1]])], [Readout("n", "n", 0.1)], "A dot.")
+    unpacked = Unpacked(pack(Grid(lambda: third, {})))
+    assert_allclose(unpacked.rows(unpacked.part("marks", "dot"), 0), [[1 / 3, 0.1]], rtol=1e-10)

@@ -7,14 +7,15 @@ import pytest
 from numpy.testing import assert_allclose
 from unpack import Unpacked
 
+from mamlkit.closed_form.quadratic import adapt
 from mamlkit.explorers.quadratic import (
     CURVATURES,
     INNER_LRS,
     MAX_CURVATURE,
     NUM_STEPS,
     landscape_tasks,
-    naive_meta_gradient,
     quadratic_scene,
+    single_factor_gradient,
 )
 
 
@@ -111,8 +112,8 @@ def test_where_no_theta_is_best_the_figure_says_so():
 def test_one_jacobian_for_many_steps_points_the_wrong_way():
     """The bug of R2: the single factor turns the arrow by more than a right angle once alpha h exceeds 1."""
     task = landscape_tasks(2.0)[0]
-    theta, settings = np.array([0.4, 1.9]), {"inner_lr": 0.9, "num_steps": 2}
-    wrong = naive_meta_gradient(theta, task, **settings)
+    theta = np.array([0.4, 1.9])
+    wrong = single_factor_gradient(adapt(theta, task.support, inner_lr=0.9, num_steps=2)[-1], task, inner_lr=0.9)
 
     def loss(point):
         phi = np.array(point)
@@ -137,3 +138,28 @@ def test_one_jacobian_for_many_steps_points_the_wrong_way():
 def test_bad_arguments_are_named(change, error, message):
     with pytest.raises(error, match=message):
         quadratic_scene(**{"alpha": 0.5, "curvature": 1.0, "num_steps": 1, "theta": [0.0, 0.0], **change})
+
+
+def components(state, mark):
+    """Return an arrow's components along the axes of A, the steep one first."""
+    scene = quadratic_scene(**{"curvature": 2.0, "num_steps": 1, "theta": (0.3, 1.5), **state})
+    vector = next(m for m in scene.marks if m.name == mark).xy[1]
+    return np.linalg.eigh(landscape_tasks(2.0)[0].support.A)[1].T[::-1] @ vector
+
+
+def test_what_the_prompts_answer():
+    """Each statement that a prompt's answer makes, on the state that it sets."""
+    at_zero, raised, past = ({"alpha": alpha} for alpha in (0.0, 0.2, 0.8))
+    assert_allclose(components(at_zero, "maml"), components(at_zero, "fomaml"))
+    shrunk = np.abs(components(raised, "maml")) / np.abs(components(at_zero, "maml"))
+    assert shrunk[0] < shrunk[1] < 1
+    assert components(past, "fomaml")[0] * components(at_zero, "fomaml")[0] < 0
+    assert components(past, "maml")[0] * components(at_zero, "maml")[0] > 0
+    ten = {"alpha": 0.5, "num_steps": 10}
+    assert np.linalg.norm(components(ten, "maml")) < 0.1 * np.linalg.norm(components(ten, "fomaml"))
+    bug = {"alpha": 0.9, "num_steps": 2}
+    assert components(bug, "naive") @ components(bug, "maml") < 0
+    optimum = next(m for m in quadratic_scene(0.5, 2.0, 1, (0.0, 0.0)).marks if m.name == "optimum").xy[0]
+    star = {"alpha": 0.5, "theta": optimum}
+    assert np.linalg.norm(components(star, "maml")) < 1e-12
+    assert np.linalg.norm(components(star, "fomaml")) > 0.1

@@ -45,4 +45,5 @@ class Unpacked:
         return np.einsum("n,rnc->rc", nodal_basis(share, nodes), stack)
 
     def part(self, kind, name):
-        return next(part for part in self.spec[kind] if part["name"] == name)
+        marks = [mark for panel in self.spec["panels"] for mark in panel["marks"]]
+        return next(part for part in {"marks": marks, **self.spec}[kind] if part["name"] == name)

@@ -4,7 +4,7 @@ import pytest
 
 from mamlkit import figures
 from mamlkit.figures.draw import new_figure
-from mamlkit.scene import KINDS, ArrowScale, Axes, Mark, Readout, Scene
+from mamlkit.scene import KINDS, ArrowScale, Axes, Mark, Panels, Readout, Scene
 
 mpl.use("agg")
 
@@ -13,7 +13,7 @@ ROWS = {"arrow": [[1.0, 1.0], [1.0, 0.5]], "ellipses": [[2.0, 2.0], [1.0, 0.0], 
 
 def scene_of(kind, **fields):
     xy = ROWS.get(kind, [[1.0, 1.0], [2.0, 3.0], [3.0, 2.0]])
-    mark = Mark(kind, "it", "maml", xy, label="it", tag="I", radii=(1.0,) if kind == "ellipses" else (), **fields)
+    mark = Mark(kind, "it", "maml", xy, label="it", tag="WORDS", radii=(1.0,) if kind == "ellipses" else (), **fields)
     return Scene(Axes("across", "up", (0, 4), (0, 4), equal=True), [mark], [Readout("n", "number", 2.0)], "One mark.")
 
 
@@ -87,3 +87,13 @@ def test_a_picture_carries_its_words():
 
 def test_the_same_scene_gives_the_same_bytes():
     assert figures.picture(scene_of("path")).save("svg") == figures.picture(scene_of("path")).save("svg")
+
+
+def test_panels_stand_side_by_side():
+    dial = Scene(Axes("x", "y", (-1, 1), (-1, 1), equal=True, frame=False), [], [], "A dial.")
+    picture = figures.picture(Panels({"dial": dial, "line": scene_of("line")}, widths=(1, 2)))
+    first, second = picture.figure.axes
+    assert not first.axison
+    assert second.get_xlabel() == "across"
+    assert second.get_gridspec().get_width_ratios() == [1.0, 2.0]
+    assert picture.alt == "A dial. One mark. number: 2.000."

@@ -26,6 +26,15 @@ def test_ranges_are_those_of_the_paper():
         assert abs(values.mean() - (low + high) / 2) < 5 * (high - low) / np.sqrt(12 * values.size)
 
 
+def test_r1b_the_average_of_many_waves():
+    """Against the mean of a sample: 200,000 waves, within five standard errors at every input."""
+    tasks = sinusoid.sample(np.random.default_rng(2), num_tasks=200_000, num_support=1, num_query=1)
+    x = np.linspace(-5, 5, 11)
+    curves = tasks.curve(x)
+    error = curves.std(axis=0) / np.sqrt(len(curves))
+    assert (np.abs(curves.mean(axis=0) - sinusoid.mean_curve(x)) < 5 * error).all()
+
+
 def test_one_seed_gives_one_sample():
     first, again = (
         sinusoid.sample(np.random.default_rng(7), num_tasks=2, num_support=3, num_query=4) for _ in range(2)

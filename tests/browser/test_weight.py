@@ -1,0 +1,91 @@
+"""Every state of every explorer is light: few dashes to paint, little work for the processor, the mouse included."""
+
+import gzip
+import importlib
+import inspect
+import itertools
+import pkgutil
+
+import numpy as np
+import pytest
+
+import mamlkit.explorers
+
+MOST_DASHES = 10_000
+MOST_SECONDS = 1.0
+MOST_BYTES = 250_000  # gzipped, with script, style and the picture for pages without scripts
+
+# Arguments of the explorers that show what a chapter computed.
+WAVES = np.zeros((2, 4, 101)) + 3 * np.sin(np.linspace(-5, 5, 101))
+CURVES = {"truth": WAVES[:, 0], "joint": WAVES, "maml": WAVES}
+ARGUMENTS = {"wave_explorer": (np.linspace(-5, 5, 101), CURVES, WAVES[:, 0, :20].reshape(2, 10, 2))}
+
+
+def makers():
+    """Every function of mamlkit.explorers that says it returns an Explorer."""
+    for module in pkgutil.iter_modules(mamlkit.explorers.__path__, "mamlkit.explorers."):
+        for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
+            if function.__module__ == module.name and function.__annotations__.get("return") == "Explorer":
+                yield pytest.param(function, id=name)
+
+
+# The dashes of all dashed lines that are drawn.
+DASHES = """() => [...document.querySelectorAll("path[stroke-dasharray]")].reduce((sum, path) => {
+  const dash = path.getAttribute("stroke-dasharray").split(" ").map(Number).filter(Boolean);
+  return dash.length ? sum + path.getTotalLength() * dash.length / 2 / dash.reduce((a, b) => a + b) : sum;
+}, 0)"""
+SET = "(state) => Object.entries(state).forEach(([name, value]) => kernel.model.set(name, value))"
+PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def states(explorer):
+    """All steps of all controls; a point stands in the corners of its box in turn."""
+    corners = itertools.cycle([(0, 0), (1, 1), (1, 0), (0, 1)])
+    steps = [control for control in explorer.spec["controls"] if control["kind"] != "point"]
+    for values in itertools.product(*(control["values"] for control in steps)):
+        state = dict(zip((control["name"] for control in steps), values, strict=True))
+        for control in explorer.spec["controls"]:
+            if control["kind"] == "point":
+                share = np.array(next(corners))
+                state[control["name"]] = (
+                    np.array(control["low"]) * (1 - share) + np.array(control["high"]) * share
+                ).tolist()
+        yield state
+
+
+@pytest.fixture
+def busy():
+    """Seconds of processor time that the browser has taken so far, all its processes together."""
+    psutil = pytest.importorskip("psutil")
+    browsers = [p for p in psutil.Process().children(recursive=True) if "chrom" in p.name()]
+
+    def seconds():
+        alive = [process for process in browsers if process.is_running()]
+        return sum(time for process in alive for time in process.cpu_times()[:2])
+
+    return seconds
+
+
+@pytest.mark.parametrize("maker", list(makers()))
+def test_every_state_is_light(maker, as_widget, request):
+    needed = [p for p in inspect.signature(maker).parameters.values() if p.default is p.empty]
+    assert not needed or maker.__name__ in ARGUMENTS, f"{maker.__name__} needs arguments: add them to ARGUMENTS"
+    explorer = maker(*ARGUMENTS.get(maker.__name__, ()))
+    assert len(gzip.compress(explorer.html().encode())) < MOST_BYTES
+    page = as_widget(explorer)
+    busy = request.getfixturevalue("busy")
+    plots = [plot.bounding_box() for plot in page.locator(".mk-plot").all()]
+    heaviest, before = 0.0, busy()
+    for state in states(explorer):
+        page.evaluate(
+            "(state) => Object.entries(state).forEach(([name, value]) => kernel.model.set(name, value))", state
+        )
+        for box in plots:
+            page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.6 * box["height"])
+            page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.4 * box["height"])
+        page.evaluate(PAINTED)
+        assert page.evaluate(DASHES) < MOST_DASHES, state
+        now = busy()
+        assert now - before < MOST_SECONDS, (state, now - before)
+        heaviest, before = max(heaviest, now - before), now
+    print(f"{maker.__name__}: the heaviest state took {heaviest:.2f} s of processor time")

@@ -1,0 +1,62 @@
+"""Marks of one picture can be told apart: by colour, and without it by dash, marker or kind."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from mamlkit.explorers.compass import compass_scene
+from mamlkit.explorers.cost import METHODS, cost_scene
+from mamlkit.explorers.factors import factor_scene
+from mamlkit.explorers.loops import two_loops_scene
+from mamlkit.explorers.probe import probe_scene
+from mamlkit.explorers.quadratic import quadratic_scene
+from mamlkit.explorers.sinusoid import CURVES, descent_scene, error_scene, wave_scene
+from mamlkit.explorers.walkers import walkers_scene
+from mamlkit.roles import ROLES
+
+SCENES = {
+    **{f"compass, {name}": scene for name, scene in compass_scene(1.0, 110.0, 30.0).scenes.items()},
+    **{f"walkers, {name}": scene for name, scene in walkers_scene(0.5, 1.0, 2).scenes.items()},
+    "factors": factor_scene(0.5, 2.0, 2),
+    "loops": two_loops_scene(),
+    "descent": descent_scene({"by hand": [2, 1], "engine": [2, 1]}),
+    "cost": cost_scene([1, 2], {key: [1, 2] for key in METHODS}, theory=None, quantity="memory"),
+    "probe": probe_scene([0, 1], [0, 0], [0, 1], support=[[0, 0]], query=[[1, 1]]),
+    "landscape": quadratic_scene(0.5, 2.0, 2, [0.3, 1.5]),
+    "wave": wave_scene([0, 1], {key: [0, 1] for key in CURVES}, [[0, 0]]),
+    "errors": error_scene({key: [[2, 1]] for key in ("scratch", "joint", "maml")}),
+}
+SEEN_AS_LINES = {"line", "path", "arrow", "arc", "ellipses", "bars"}
+
+
+def lab(colour):
+    """CIE Lab (D65), in which the eye just sees a distance of 2 or so."""
+    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear
+    x, y, z = np.cbrt(xyz / [0.9505, 1.0, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def without_colour(mark):
+    """What is left of a mark's look in grey print: kind, dash and strength of a line, the shape of a point."""
+    style = ROLES[mark.role]
+    return (mark.kind, style.dash, style.width > 3) if mark.kind in SEEN_AS_LINES else (mark.kind, style.marker)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_marks_of_different_roles_differ_without_colour(name):
+    marks = [mark for mark in SCENES[name].marks if mark.kind != "words"]  # which speak for themselves
+    for first, second in itertools.combinations(marks, 2):
+        if first.role != second.role:
+            assert without_colour(first) != without_colour(second), (first.name, second.name)
+
+
+@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("page", ["light", "dark"])
+def test_lines_of_different_roles_differ_in_colour(name, page):
+    lines = [mark for mark in SCENES[name].marks if mark.kind in SEEN_AS_LINES]
+    for first, second in itertools.combinations({mark.role for mark in lines}, 2):
+        distance = np.linalg.norm(lab(getattr(ROLES[first], page)) - lab(getattr(ROLES[second], page)))
+        assert distance > 20, (first, second)
