@@ -103,7 +103,7 @@ def test_folders_without_end_cost_nobody_else(contained, level):
 FILLS = "n = 0\nwhile True:\n    n += 1\n    with open(f'{where}/{{n}}', 'wb') as f: f.write(bytes(1 << 20))\n"
 
 
-@pytest.mark.parametrize("where", [".", "/tmp", "/dev/shm", ".."])
+@pytest.mark.parametrize("where", [".", "/tmp", *(pytest.param(w, marks=pytest.mark.slow) for w in ("/dev/shm", ".."))])
 def test_the_disk_has_a_limit_inside_namespaces(contained, where):
     """P8: all files together have a limit, in each place that can be written to."""
     result = grade(data(answered("", FILLS.format(where=where))), contained("namespaces"))
