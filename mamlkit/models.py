@@ -98,7 +98,7 @@ def from_module(module: nn.Module, criterion: Callable[..., torch.Tensor]) -> tu
             raise ValueError(
                 f"params must have the names of the module's parameters: {differing(params.keys(), names)}"
             )
-        now = next(iter(params.values())).dtype
+        now = next((value.dtype for value in params.values()), None)
         buffers = {
             name: buffer.to(now if buffer.dtype == dtype else buffer.dtype, copy=True) for name, buffer in held.items()
         }

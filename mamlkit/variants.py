@@ -89,6 +89,7 @@ def implicit(
     Where a task has none, its conjugate gradients stop at the first direction of negative curvature with what they
     have, and with :math:`\nabla L^Q(\phi)` if they have nothing, as truncated Newton methods do: a direction in which
     to descend, and no longer the implicit gradient. Validation in `meta_train` adapts without the tie, as `evaluate`.
+    There is no `stream`: an inner loop comes to rest on one support set.
 
     Raises
     ------

@@ -70,7 +70,7 @@ class InnerLoop:
 
     def losses(self, params: Pytree, batch: Batch, *, twice: bool = False) -> Tensor:
         """Return the loss of each task at its own `params`, (num_tasks,), to be differentiated once or `twice`."""
-        with mended(twice=twice):
+        with mended(twice=twice, batched=self.num_tasks is not None):
             losses = self.many(params, *batch).reshape(-1)
         if not self.looked and losses.requires_grad:
             refuse_strangers(losses, (params, batch), self.loss_fn)

@@ -58,6 +58,8 @@ def as_learnable(inner_lr: Pytree, params: Pytree) -> Pytree:
     """Return `inner_lr` with its numbers as tensors like `params`, all but plain zeros."""
     for rate in inner_lr.rates if isinstance(inner_lr, PerStep) else [inner_lr]:
         as_rates(rate, params)
+    if isinstance(inner_lr, PerStep) and not isinstance(inner_lr.rates, Tensor):
+        inner_lr = PerStep(list(inner_lr.rates))  # of an array, say
     like = check_params(params)
     convert = partial(torch.as_tensor, dtype=like.dtype, device=like.device)
     return pytree.tree_map(lambda rate: convert(rate).clone() if isinstance(rate, Tensor) or rate else rate, inner_lr)

@@ -25,7 +25,9 @@ def scalar(loss_fn: Loss) -> Loss:
         try:
             loss = loss_fn(params, *batch)
         except TypeError as error:
-            raise _miscalled(loss_fn, batch) or error from error
+            if miscalled := _miscalled(loss_fn, batch):
+                raise miscalled from error
+            raise
         if not isinstance(loss, Tensor) or loss.ndim:
             got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
             raise ValueError(f"loss_fn must return a scalar tensor, one number for the whole batch, got {got}")

@@ -39,9 +39,12 @@ class Mended(TorchFunctionMode):
 
 
 @contextmanager
-def mended(*, twice: bool) -> Iterator[None]:
-    """Compute rightly what PyTorch does not; with `twice`, by attention that can be differentiated twice too."""
-    with Mended(twice=twice), sdpa_kernel(SDPBackend.MATH) if twice else nullcontext():
+def mended(*, twice: bool, batched: bool = False) -> Iterator[None]:
+    """Compute rightly what PyTorch does not; attention plainly, where it is differentiated `twice` or `batched`.
+
+    Its fast kernels have no second derivative, and vmap runs them one task after the other.
+    """
+    with Mended(twice=twice), sdpa_kernel(SDPBackend.MATH) if twice or batched else nullcontext():
         yield
 
 
@@ -81,10 +84,18 @@ def _embedding(
 ) -> Tensor:
     """Look `input` up, with gradients that are dense; under vmap PyTorch keeps the padding of the first task alone."""
     _refuse("Embedding", max_norm, scale_grad_by_freq)
-    found = F.embedding(input, weight)
+    found = F.embedding(input, weight, padding_idx)
     if padding_idx is None:
         return found
     return torch.where((input == padding_idx % weight.shape[0]).unsqueeze(-1), found.detach(), found)
+
+
+def _raw_embedding(
+    weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
+) -> Tensor:
+    """Do the same for `torch.embedding`, where -1 stands for no padding."""
+    padding = None if padding_idx < 0 else padding_idx
+    return _embedding(indices, weight, padding, scale_grad_by_freq=scale_grad_by_freq)
 
 
 def _embedding_bag(
@@ -143,9 +154,7 @@ OTHER_WAYS: dict[Any, Callable[..., Any]] = {
     torch._weight_norm: _weight_norm,
     F.embedding: _embedding,
     F.embedding_bag: _embedding_bag,
-    torch.embedding: lambda weight, indices, padding_idx=-1, *flags: _embedding(
-        indices, weight, None if padding_idx < 0 else padding_idx, None, 2.0, *flags
-    ),
+    torch.embedding: _raw_embedding,
     torch.select_scatter: _select_scatter,
     Tensor.select_scatter: _select_scatter,
     getattr(F, "linear_cross_entropy", None): _linear_cross_entropy,  # new in PyTorch 2.13

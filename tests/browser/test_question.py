@@ -250,7 +250,7 @@ def test_it_fits_the_screen_and_the_finger(address, open_page, width):
 
 def test_questions_of_the_book_are_typeset_and_answer(site, built_page, open_page):
     """In the built chapter: TeX is set by the page's MathJax, in feedback as well, and every question answers."""
-    address, from_file = built_page(f"book/{CHAPTER}", "ltl-q1")
+    address, from_file = built_page(f"book/{CHAPTER}", "ltl-which-loss")
     for place in (address, from_file):
         page = open_page(place)
         page.wait_for_function("window.MathJax?.startup?.promise")

@@ -154,6 +154,10 @@ LAYERS = {  # how a layer is made, and the shape of what goes in; WORDS are whol
     ),
     "AdaptiveLogSoftmaxWithLoss": (lambda: Classes(nn.AdaptiveLogSoftmaxWithLoss(4, 6, [2])), ROWS),
     "LinearCrossEntropyLoss": (lambda: Classes(nn.LinearCrossEntropyLoss(4, 3)), ROWS),
+    "LinearCrossEntropyLoss, in chunks": (
+        lambda: Classes(nn.LinearCrossEntropyLoss(4, 3, options=nn.LinearCrossEntropyOptions(batch_chunk_size=2))),
+        ROWS,
+    ),
     "ParameterList": (lambda: Gathered(nn.ParameterList([torch.ones(4), torch.zeros(4)])), ROWS),
     "ParameterDict": (lambda: Gathered(nn.ParameterDict({"b": torch.ones(4), "a": torch.zeros(4)})), ROWS),
     "tied weights": (tied, ROWS),
@@ -239,10 +243,12 @@ def oracle(name, module, criterion, params, support, query, inner):
 
 
 def by_pytorch(module, criterion):
-    """Return the loss as PyTorch itself computes it, with embeddings that are dense, or reduced by hand."""
+    """Return the loss as PyTorch itself computes it, with embeddings dense or reduced by hand, and without chunks."""
     for layer in module.modules():
         if isinstance(layer, nn.Embedding):
             layer.sparse = False
+        if isinstance(layer, nn.LinearCrossEntropyLoss):
+            layer.options = None
         if isinstance(layer, nn.EmbeddingBag):
             layer.forward = partial(bag, layer)
 

@@ -135,12 +135,25 @@ def test_attention_is_differentiated_twice(task_axis, first_order):
     support, query = ((randn(2, 3, 5, 4), randn(2, 3, 5)) for _ in range(2))
     call = {"support": support, "query": query, "task_axis": task_axis, **INNER}
     found = meta_gradient(attention, params, first_order=first_order, **call).gradient
+    recomputed = meta_gradient(attention, params, first_order=first_order, recompute=True, **call).gradient
+    assert distance(recomputed, found) < 1e-13
     if first_order:
         again = meta_gradient(attention, params, first_order=True, **call | {"task_axis": "loop"}).gradient
         assert distance(found, again) < 1e-12
     else:
         expected = central_differences(outer_loss(attention, support, query, **INNER), params)
         assert distance(found, expected) < 1e-7
+
+
+def test_the_raw_embedding_is_mended_too():
+    weight, words = randn(4, 2), torch.tensor([0, 1, 0])
+    with mended(twice=True):
+        (slope,) = torch.autograd.grad(torch.embedding(w := weight.requires_grad_(), words, padding_idx=0).sum(), w)
+        with pytest.raises(ValueError, match="a gradient that is no derivative"):
+            torch.embedding(weight, words, scale_grad_by_freq=True)
+        with pytest.raises(AssertionError, match="Padding_idx must be within"):
+            F.embedding(words, weight, padding_idx=7)
+    assert slope.tolist() == [[0, 0], [1, 1], [0, 0], [0, 0]]
 
 
 def test_settings_are_as_they_were_after_an_error():
@@ -155,9 +168,14 @@ def test_settings_are_as_they_were_after_an_error():
 def test_recurrent_layers_are_differentiated_twice_without_cudnn(twice, monkeypatch):
     """Whose kernels have no second derivative; here there is no GPU, so the switch alone is looked at."""
     seen = []
-    monkeypatch.setitem(OTHER_WAYS, torch.lstm, lambda *a, **k: seen.append(torch.backends.cudnn.enabled))
+
+    def watched(*arguments):
+        seen.append(torch.backends.cudnn.enabled)
+        return torch.lstm(*arguments)
+
+    monkeypatch.setitem(OTHER_WAYS, torch.lstm, watched)
     with mended(twice=twice):
-        torch.lstm(torch.ones(1))
+        nn.LSTM(2, 2)(torch.ones(1, 2))
     assert seen == [not twice]
     assert torch.backends.cudnn.enabled
 

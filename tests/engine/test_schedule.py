@@ -41,7 +41,7 @@ PER_TENSOR = [{name: rate * (i + 1) / 4 for i, name in enumerate(PARAMS)} for ra
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("rates", [RATES, PER_TENSOR, torch.tensor(RATES, dtype=torch.float64)])
+@pytest.mark.parametrize("rates", [RATES, PER_TENSOR, torch.tensor(RATES, dtype=torch.float64), np.array(RATES)])
 def test_rates_for_each_step(rates, way):
     found = meta_gradient(LOSS, PARAMS, support=SUPPORT, query=QUERY, inner_lr=PerStep(rates), num_steps=STEPS,
                           learn_inner_lr=True, **way)  # fmt: skip
