@@ -1,4 +1,4 @@
-"""``{module} mamlkit.engine`` documents a module: first a table of what it offers, then each part in full."""
+"""``{api} mamlkit.engine`` documents a module: first a table of what it offers, then each part in full."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ def indented(lines: list[str]) -> list[str]:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.add_directive("module", ModuleDirective)
+    app.add_directive("api", ModuleDirective)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -36,7 +36,8 @@ CLAIMS = {
     "R1a": Claim(
         title="the best start is the worst average model",
         statement=r"On the compass, with tasks $\delta > 90°$ to either side of north and "
-        r"$\alpha = \delta / \sin\delta$, north has the largest mean loss $1 - \cos\delta\cos\theta$ of all headings, and $J = 0$ after one step.",
+        r"$\alpha = \delta / \sin\delta$, north has the largest mean loss $1 - \cos\delta\cos\theta$ of all "
+        r"headings, and $J = 0$ after one step.",
         chapter="book/principles/learning-to-learn",
         function="mamlkit.closed_form.compass.outer_loss",
         test="tests/closed_form/test_compass.py::test_r1a_the_best_initialisation_is_the_worst_average_model",

@@ -75,10 +75,10 @@ print("not a sentence that is drawn")"""
         {"cell_type": "code", "source": source.splitlines(keepends=True)},
     ]
     found = words.extract_notebook(io.BytesIO(json.dumps({"cells": cells}).encode()), ("_",), (), {})
-    assert sorted(message[2] for message in found) == sorted(
-        ["a title in two parts", "Which?", "this one", "No: it is longer.", "that one", "Yes.", "Set α to 0."]
-        + ["Half of 3?", "One and a half.", "Twice.", "Halve it."]
-    )
+    assert {message[2] for message in found} == {
+        "a title in two parts", "Which?", "this one", "No: it is longer.", "that one", "Yes.", "Half of 3?",
+        "One and a half.", "Twice.", "Halve it.", "Set α to 0.",
+    }  # fmt: skip
 
 
 def test_a_translator_gets_the_sentences_of_every_chapter(words):

@@ -25,7 +25,7 @@ from mamlkit.explorers.wave_state import INPUTS, MAX_STEPS, as_guess, as_points
 from mamlkit.tasks.sinusoid import AMPLITUDE_RANGE, PHASE_RANGE
 from mamlkit.text import gettext as _
 
-SCRIPTS = ("numbers", "page", "controls", "cut", "draw", "state", "network", "race", "board", "wave")
+SCRIPTS = ("numbers", "page", "controls", "cut", "draw", "state", "network", "race", "board", "standings", "wave")
 STYLES = ("explorer", "wave")
 POINTS = ([-4.6], [-3.9], [-2.7], [-1.8], [-0.9], [0.2], [1.1], [2.4], [3.3], [4.5])  # all on the wave
 RUNNERS = ("maml", "joint", "scratch")  # the networks that can run, and their roles

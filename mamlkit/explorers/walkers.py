@@ -47,7 +47,7 @@ def walkers_scene(alpha: float, curvature: float, step: int) -> Panels:
     ['0.50: each step shrinks the distance', '0.50', '0.25']
     """
     step, alpha = as_count("step", step), as_nonnegative("alpha", alpha)
-    valley = Quadratic([[as_positive("curvature", curvature)]], [0.0])
+    valley = Quadratic.with_minimiser([[as_positive("curvature", curvature)]], [0.0])
     walks = [quadratic.adapt([start], valley, inner_lr=alpha, num_steps=step)[:, 0] for start in STARTS]
     return Panels({"valley": _valley(valley, walks, alpha), "distance": _distances(valley, alpha, step)})
 

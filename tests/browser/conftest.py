@@ -136,6 +136,33 @@ def as_widget(open_page, tmp_path):
     return show
 
 
+# Contrast of an element's text with what lies behind it: the nearest ancestor that paints a colour, else the page.
+CONTRAST = """(node) => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  let behind = node;
+  while (behind && /, 0\\)$|transparent/.test(getComputedStyle(behind).backgroundColor)) behind = behind.parentElement;
+  const page = matchMedia("(prefers-color-scheme: dark)").matches ? "#121212" : "#ffffff";
+  const luminance = (...colours) => {
+    for (const colour of colours) {
+      canvas.fillStyle = colour;
+      canvas.fillRect(0, 0, 1, 1);
+    }
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3)
+      .map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const back = behind ? getComputedStyle(behind).backgroundColor : page;
+  const [a, b] = [luminance(page, back), luminance(page, back, getComputedStyle(node).color)].sort((a, b) => b - a);
+  return (a + 0.05) / (b + 0.05);
+}"""
+
+
+@pytest.fixture(scope="session")
+def contrast():
+    """Return the contrast of an element's text with what lies behind it."""
+    return lambda node: node.evaluate(CONTRAST)
+
+
 @pytest.fixture(scope="session")
 def standalone(tmp_path_factory):
     """A page of its own, with the landscape and, after it, a small explorer to live beside it."""

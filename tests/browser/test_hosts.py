@@ -2,7 +2,6 @@
 
 import nbformat
 import pytest
-from traitlets.config import Config
 
 from mamlkit.explorers.quadratic import quadratic_landscape
 
@@ -45,9 +44,8 @@ def test_it_works_in_html_that_nbconvert_wrote(explorer, open_page, tmp_path):
     del data["image/png"]
     output = nbformat.v4.new_output("execute_result", data=data, metadata=metadata, execution_count=1)
     cell = nbformat.v4.new_code_cell("quadratic_landscape()", outputs=[output], execution_count=1)
-    # The priority that the book sets too; nbconvert's own first choice would fetch a widget manager from the network.
-    config = Config({"NbConvertBase": {"display_data_priority": ["text/html"]}})
-    exporter = exporters.HTMLExporter(config=config, mathjax_url="", require_js_url="")
+    # As JupyterLab saves it: without the widgets' state, for which a page would fetch a manager from the network.
+    exporter = exporters.HTMLExporter(mathjax_url="", require_js_url="")
     html, _ = exporter.from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
     (tmp_path / "notebook.html").write_text(html, encoding="utf-8")
     page = open_page((tmp_path / "notebook.html").as_uri())

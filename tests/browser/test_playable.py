@@ -462,6 +462,17 @@ def test_the_legend_hides_curves(wave):
     assert line.count() == 0
 
 
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_everything_stands_out_from_the_page(wave_page, open_page, contrast, colours):
+    figure = Wave(open_page(wave_page, color_scheme=colours))
+    assert figure.root.evaluate("root => root.hasAttribute('data-dark')") == (colours == "dark")
+    figure.press("step")
+    for node in (
+        figure.root.locator("button, label span, legend, caption, th, td, small, b").locator("visible=true").all()
+    ):
+        assert contrast(node) >= 4.5, node.inner_text()
+
+
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
 def test_it_fits_the_screen(wave_page, open_page, width):
     figure = Wave(open_page(wave_page, width=width))

@@ -1,5 +1,6 @@
 """Every state of every explorer is light: few dashes to paint, little work for the processor, the mouse included."""
 
+import gzip
 import importlib
 import inspect
 import itertools
@@ -12,6 +13,7 @@ import mamlkit.explorers
 
 MOST_DASHES = 10_000
 MOST_SECONDS = 1.0
+MOST_BYTES = 250_000  # gzipped, with script, style and the picture for pages without scripts
 
 # Arguments of the explorers that show what a chapter computed.
 WAVES = np.zeros((2, 4, 101)) + 3 * np.sin(np.linspace(-5, 5, 101))
@@ -69,6 +71,7 @@ def test_every_state_is_light(maker, as_widget, request):
     needed = [p for p in inspect.signature(maker).parameters.values() if p.default is p.empty]
     assert not needed or maker.__name__ in ARGUMENTS, f"{maker.__name__} needs arguments: add them to ARGUMENTS"
     explorer = maker(*ARGUMENTS.get(maker.__name__, ()))
+    assert len(gzip.compress(explorer.html().encode())) < MOST_BYTES
     page = as_widget(explorer)
     busy = request.getfixturevalue("busy")
     plots = [plot.bounding_box() for plot in page.locator(".mk-plot").all()]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mamlkit.explorers.web import HERE, script, tags
+from mamlkit.explorers import page, playable
+from mamlkit.explorers.web import script, tags
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "_build/html"
@@ -31,20 +32,20 @@ def bodies():
 def test_a_built_page_holds_each_script_and_style_once(bodies):
     kinds = {page: re.findall(r'<(script|style)\b[^>]*data-mk="([^"]*)"', body) for page, body in bodies.items()}
     assert any(kinds.values())
-    for page, found in kinds.items():
-        assert len(set(found)) == len(found), page
+    for name, found in kinds.items():
+        assert len(set(found)) == len(found), name
 
 
 def test_figures_of_a_built_page_have_different_names_and_links_fit_them(bodies, live):
     assert any(live.NAME.findall(body) for body in bodies.values())
-    for page, body in bodies.items():
-        assert list(live.complaints(body)) == [], page
+    for name, body in bodies.items():
+        assert list(live.complaints(body)) == [], name
 
 
 def test_a_built_page_carries_nothing_that_nobody_reads(bodies):
-    for page, body in bodies.items():
-        assert "jupyter.widget-state" not in body, page
-        assert "fontawesome.js" not in body, page
+    for name, body in bodies.items():
+        assert "jupyter.widget-state" not in body, name
+        assert "fontawesome.js" not in body, name
 
 
 def test_only_repeated_blocks_go(live):
@@ -82,8 +83,9 @@ def test_a_link_to_no_figure_is_told(live):
     assert told == "the link #compass:alpha=1 sets a figure that is not on this page; there is waves"
 
 
-def test_no_script_declares_what_another_declares():
+@pytest.mark.parametrize("bundle", [page.SCRIPTS, playable.SCRIPTS], ids=["figure", "wave"])
+def test_no_script_declares_what_another_declares(bundle):
     """Joined files share one scope, where a second declaration is a syntax error."""
-    joined = script(*sorted(path.stem for path in HERE.glob("*.js")))
+    joined = script(*bundle)
     declared = re.findall(r"^(?:async )?(?:const|let|class|function) (\w+)", joined, re.M)
     assert len(set(declared)) == len(declared), sorted({x for x in declared if declared.count(x) > 1})

@@ -1,4 +1,4 @@
-// The board on which the wave is played: curves, support points to drag, a guess to draw; and the small plot of errors.
+// The board on which the wave is played: curves, support points to drag, a guess to draw.
 
 const NEAR = 22; // pixels: what is closer to a point than this means the point
 const SNAP = 12; // pixels: a point dropped this close to the wave lies on it
@@ -136,31 +136,4 @@ function makeBoard(spec, { unique, texts, act }) {
       return true;
     },
   };
-}
-
-// Errors against steps. Steps stand at log(1 + k), so that the first ten and the thousandth both have room.
-function drawErrors(svg, lines, level, { texts }) {
-  const width = svg.parentNode.clientWidth;
-  if (width < 120) return;
-  const height = 110;
-  const last = Math.max(10, ...lines.map(([, errors]) => errors.at(-1)[0]));
-  const top = 1.15 * Math.max(0.2, ...lines.map(([, errors]) => errors[0][1]), ...level.map(([, error]) => error));
-  const at = ([step, error]) => [MARGIN.left + Math.log1p(step) / Math.log1p(last) * (width - MARGIN.left - MARGIN.right),
-    MARGIN.top + height * (1 - Math.min(1, error / top))];
-  const [[left, bottom], [right]] = [at([0, 0]), at([last, 0])];
-  const across = [0, 1, 2, 5, 10, 100, 1000].filter((step) => step <= last);
-  const unit = 10 ** Math.floor(Math.log10(top / 2));
-  const up = [0, 1, 2, 3].map((i) => i * unit * (top / unit > 8 ? 5 : top / unit > 4 ? 2 : 1)).filter((y) => y < top);
-  const words = (x, y, text, more = "") => `<text x="${px(x)}" y="${px(y)}" ${more}>${escape(text)}</text>`;
-  const digits = Math.max(0, -Math.floor(Math.log10(unit)));
-  const drawn = [...lines, ...level.map(([style, error]) => [style, [[0, error], [last, error]]])];
-  svg.setAttribute("viewBox", `0 0 ${width} ${height + MARGIN.top + MARGIN.bottom}`);
-  svg.innerHTML = `<g class="mk-axes"><path class="mk-grid" d="${
-    up.map((y) => `M${left} ${px(at([0, y])[1])}H${right}`).join("")}"/><path d="M${left} ${MARGIN.top}V${bottom}H${right}"/>
-    <g text-anchor="middle">${across.map((step) => words(at([step, 0])[0], bottom + 16, String(step))).join("")}${
-    words((left + right) / 2, bottom + 34, texts.log_steps)}<text transform="translate(13 ${
-    (MARGIN.top + bottom) / 2}) rotate(-90)">${escape(texts.error_short)}</text></g><g text-anchor="end">${
-    up.map((y) => words(left - 7, at([0, y])[1] + 4, formatNumber(y, digits))).join("")}</g></g>${
-    drawn.map(([style, errors]) => errors.length > 1 ? DRAW.line({ style }, errors, at)
-      : DRAW.points({ style: { ...style, marker: "circle" }, size: 3 }, errors, at)).join("")}`;
 }

@@ -73,18 +73,27 @@ function drawTag({ kind, tag, style, radii }, rows, at, scale) {
   return `<text x="${px(x + dx)}" y="${px(y + dy)}" text-anchor="${anchor}" fill="${style.color}">${escape(tag)}</text>`;
 }
 
+const decimalsOf = (ticks) => Math.max(...ticks.map((tick) => (String(tick).split(".")[1] || "").length));
+
+// Every second tick, or fewer, where they would stand closer than `apart` pixels; the one at zero stays.
+function thinned(ticks, pixels, apart) {
+  if (ticks.length < 2) return ticks;
+  const every = Math.max(1, Math.ceil(apart / ((ticks[1] - ticks[0]) * pixels)));
+  const zero = Math.max(0, ticks.indexOf(0));
+  return ticks.filter((_, i) => (i - zero) % every === 0);
+}
+
 function drawAxes({ xlim, ylim, xticks, yticks, xlabel, ylabel }, at) {
   const [[left, bottom], [right, top]] = [at([xlim[0], ylim[0]]), at([xlim[1], ylim[1]])];
-  const digits = (ticks) => Math.max(...ticks.map((tick) => (String(tick).split(".")[1] || "").length));
   const [xs, ys] = [xticks.map((tick) => at([tick, ylim[0]])[0]), yticks.map((tick) => at([xlim[0], tick])[1])];
   const text = (attributes, words) => `<text ${attributes}>${escape(words)}</text>`;
   return `<path class="mk-grid" d="${xs.map((x) => `M${px(x)} ${top}V${bottom}`).join("")}${
     ys.map((y) => `M${left} ${px(y)}H${right}`).join("")}"/><path d="M${left} ${top}V${bottom}H${right}"/>
     <g text-anchor="middle">${
-    xs.map((x, i) => text(`x="${px(x)}" y="${bottom + 17}"`, formatNumber(xticks[i], digits(xticks)))).join("")}${
+    xs.map((x, i) => text(`x="${px(x)}" y="${bottom + 17}"`, formatNumber(xticks[i], decimalsOf(xticks)))).join("")}${
     text(`x="${(left + right) / 2}" y="${bottom + 36}"`, xlabel)}${
     text(`transform="translate(13 ${(top + bottom) / 2}) rotate(-90)"`, ylabel)}</g><g text-anchor="end">${
-    ys.map((y, i) => text(`x="${left - 7}" y="${px(y + 4)}"`, formatNumber(yticks[i], digits(yticks)))).join("")}</g>`;
+    ys.map((y, i) => text(`x="${left - 7}" y="${px(y + 4)}"`, formatNumber(yticks[i], decimalsOf(yticks)))).join("")}</g>`;
 }
 
 const SAMPLES = { line: [[1, 8], [29, 8]], path: [[1, 8], [12, 8], [26, 8]], points: [[15, 8]],

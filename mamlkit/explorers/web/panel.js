@@ -1,7 +1,9 @@
 // One plot of a figure: its axes, its marks, and what the pointer finds there.
 
 function makePanel({ name, axes, arrows, alt, width: share, marks }, { unique, texts, hidden, light }) {
-  const margin = axes.frame ? MARGIN : { left: 12, right: 12, top: 12, bottom: 12 };
+  const widest = (ticks) => Math.max(...ticks.map((tick) => formatNumber(tick, decimalsOf(ticks)).length)) * 7; // pixels
+  const margin = axes.frame ? { ...MARGIN, left: Math.max(MARGIN.left, widest(axes.yticks) + 32) }
+    : { left: 12, right: 12, top: 12, bottom: 12 };
   const node = element("div", { class: "mk-plot", "data-panel": name, style: `flex: ${share} 1 ${16 * Math.min(1, share)}rem`,
     pointermove: (event) => look(event), pointerdown: (event) => look(event),
     pointerleave: (event) => event.pointerType !== "touch" && forget() });
@@ -127,7 +129,9 @@ function makePanel({ name, axes, arrows, alt, width: share, marks }, { unique, t
     const frame = { x: left, y: margin.top, width, height };
     for (const side in frame) box.setAttribute(side, frame[side]);
     space.box = [left - 20, margin.top - 20, left + width + 20, margin.top + height + 20];
-    axesLayer.innerHTML = axes.frame ? drawAxes(axes, at) : "";
+    const xticks = thinned(axes.xticks, width / xspan, widest(axes.xticks) + 10);
+    const yticks = thinned(axes.yticks, height / yspan, 18);
+    axesLayer.innerHTML = axes.frame ? drawAxes({ ...axes, xticks, yticks }, at) : "";
     return true;
   }
 

@@ -58,7 +58,6 @@ function mountWave(root, model, link) {
     if (target > limits.steps) tell(texts.longest);
   };
   const play = button("run", () => (playing ? stop() : start()));
-  const count = element("b", { "data-steps": "" });
   const buttons = [button("step", take(1)), button("ten", take(10))];
   if (!compact) buttons.push(button("thousand", take(1000)));
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -101,7 +100,7 @@ function mountWave(root, model, link) {
         button("remove", () => act.removePoint(points().length - 1)),
         button("settle", () => change({ points: points().map(([x]) => [x]) })))),
     guess: element("div", { class: "mk-tools" }, element("small", {}, texts.hint_guess),
-      ...guessSliders.map(({ node }) => node),
+      element("div", { class: "mk-pair" }, ...guessSliders.map(({ node }) => node)),
       element("div", { class: "mk-buttons" }, button("no_guess", () => change({ guess: [] })))),
   };
   function showMode(chosen) {
@@ -112,26 +111,11 @@ function mountWave(root, model, link) {
   showGuessSliders();
   showMode("points");
 
-  // ---- legend and errors in one table ----
-  const table = element("table", { class: "mk-race" });
-  const errorsPlot = element("div", { class: "mk-errors" });
-  errorsPlot.innerHTML = `<svg role="img" aria-label="${escape(texts.errors_alt)}"></svg>`;
-  function entry(name) {
-    const box = element("input", { type: "checkbox", change: () => {
-      hidden[box.checked ? "delete" : "add"](name);
-      if (name === "truth" && model.get("secret")) change({ secret: false });
-      else refresh();
-    } });
-    const label = element("label", {}, box);
-    label.insertAdjacentHTML("beforeend", `${swatch({ kind: name === "support" ? "points" : "line", style: style(name) })}
-      <span>${escape(texts[name])}</span>`);
-    const cells = ["before", "now"].map((when) => element("td", { "data-error": `${name}-${when}` }));
-    return { name, box, cells, row: element("tr", {}, element("th", { scope: "row" }, label), ...cells) };
-  }
-  const entries = ["truth", ...spec.runners.map(({ name }) => name), ...(compact ? [] : ["guess"])].map(entry);
-  table.append(element("caption", {}, `${texts.error}, ${texts.steps}: `, count), element("thead", {}, element("tr", {},
-    ...[texts.who, texts.before, texts.now].map((words) => element("th", { scope: "col" }, words)))),
-  element("tbody", {}, ...entries.map(({ row }) => row)));
+  // ---- how far each curve is from the wave, in numbers and as a plot ----
+  const standings = makeStandings(spec, { texts, style, hidden, changed(name) {
+    if (name === "truth" && model.get("secret")) change({ secret: false });
+    else refresh();
+  } });
 
   // ---- drawing ----
   const note = element("p", { class: "mk-note", role: "status" });
@@ -161,28 +145,13 @@ function mountWave(root, model, link) {
     board.draw({ lines: Object.keys(curves).filter(visible).map((name) => [style(name), curves[name]]),
       places: now.points.map((point) => place(now, point)), points: now.points, guess: now.guess, secret: now.secret,
       waveAt: (x) => waveAt(now, x), pointStyle: style("support") });
-    count.textContent = race.step.toLocaleString("en");
     sliders.forEach((slider) => {
       slider.show(now[slider.name]);
       slider.node.hidden = now.secret;
     });
     switches.forEach((control) => control.show(now[control.name]));
     reveal.hidden = !now.secret;
-    const runners = Object.fromEntries(race.runners.map((runner) => [runner.name, runner]));
-    for (const { name, box, cells, row } of entries) {
-      box.checked = name === "truth" ? !now.secret && visible(name) : visible(name);
-      row.hidden = name === "guess" && !guess;
-      const [before, current] = name === "guess" ? ["", guess ? formatNumber(guessed, 2) : ""]
-        : runners[name] ? [runners[name].errors[0][1], runners[name].now[1]].map((error) => formatNumber(error, 2))
-        : ["", now.secret ? texts.hidden : ""];
-      cells[0].textContent = before;
-      cells[1].textContent = current;
-    }
-    if (!compact) {
-      const lines = race.runners.filter(({ name }) => visible(name)).map((runner) =>
-        [style(runner.name), runner.errors.at(-1) === runner.now ? runner.errors : [...runner.errors, runner.now]]);
-      drawErrors(errorsPlot.firstElementChild, lines, guess && visible("guess") ? [[style("guess"), guessed]] : [], { texts });
-    }
+    standings.show(race, guessed, now.secret);
     note.textContent = [complaint, ...runaways()].filter(Boolean).join(" ");
     clearTimeout(speak.timer);
     if (asked && race.step >= now.steps) speak.timer = setTimeout(speak, 400, guessed);
@@ -226,9 +195,9 @@ function mountWave(root, model, link) {
   })];
   if (link) more.push(button("link", writeAddress));
   const last = element("div", { class: "mk-buttons" }, ...more);
-  const main = element("div", { class: "mk-main" }, board.node, ...(compact ? [] : [mode.node]),
-    element("div", { class: "mk-pair" }, ...sliders.map(({ node }) => node)), bar, note);
-  const side = element("div", { class: "mk-side" }, table, ...(compact ? [] : [errorsPlot]),
+  const main = element("div", { class: "mk-main" }, board.node, bar, ...(compact ? [] : [mode.node]),
+    element("div", { class: "mk-pair" }, ...sliders.map(({ node }) => node)), note);
+  const side = element("div", { class: "mk-side" }, standings.table, ...(compact ? [] : [standings.plot]),
     ...switches.map(({ node }) => node), last);
   const hands = element("div", { class: "mk-hands" }, tools.points, tools.guess);
   root.append(element("div", { class: "mk-wave-body" }, main, side, ...(compact ? [] : [hands])), live);
