@@ -15,7 +15,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from mamlkit.claims import CLAIMS, Claim
+from mamlkit.claims import CLAIMS, TO_COME, Claim
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,7 +34,7 @@ class ClaimDirective(SphinxDirective):
         self.state.document.note_explicit_target(box, box)
         box += nodes.title("", f"{label} · {CLAIMS[label].title}")
         self.state.nested_parse(self.content, self.content_offset, box)
-        box += self.parse_markdown(evidence(CLAIMS[label], source(self.config)), "claim-evidence")
+        box += self.parse_markdown(evidence(label, CLAIMS[label], source(self.config)), "claim-evidence")
         return [box]
 
     def parse_markdown(self, text: str, css_class: str) -> nodes.Node:
@@ -53,7 +53,7 @@ class ClaimsDirective(ClaimDirective):
         return [self.entry(label, claim) for label, claim in CLAIMS.items()]
 
     def entry(self, label: str, claim: Claim) -> nodes.Node:
-        where = f"{{ref}}`chapter <{label.lower()}>` · {evidence(claim, source(self.config))}"
+        where = f"{{ref}}`chapter <{label.lower()}>` · {evidence(label, claim, source(self.config))}"
         lines = [f"**{label}** · {claim.title}", "", claim.statement, "", where]
         entry = nodes.container(classes=["claim-entry"])
         self.state.nested_parse(lines, self.content_offset, entry)
@@ -66,7 +66,7 @@ def source(config) -> str:
     return f"{options['repository_url']}/blob/{options['repository_branch']}"
 
 
-def evidence(claim: Claim, source: str) -> str:
+def evidence(label: str, claim: Claim, source: str) -> str:
     """Return Markdown links to the function, the test and the exercise of a claim; `source` shows the files."""
     file, test = claim.test.split("::")
     links = [
@@ -75,6 +75,8 @@ def evidence(claim: Claim, source: str) -> str:
     ]
     if claim.exercise:
         links.append(f"[exercise](/{claim.exercise}.ipynb)")
+    elif label in TO_COME:
+        links.append("exercise to come")
     return " · ".join(links)
 
 

@@ -111,7 +111,7 @@ def directive(kind: str, title: str, inside: list[str], page: str, book: Book) -
         return
     if kind == "claim":
         claim = known(CLAIMS, title, page)
-        title, body = f"{title} · {claim.title}", [*body, "", evidence(claim, book.source)]
+        title, body = f"{title} · {claim.title}", [*body, "", evidence(title, claim, book.source)]
     elif kind not in ("admonition", "dropdown", "grid-item-card", "hint", "important", "note", "tip", "warning"):
         raise NoPlainFormError(page, f"the directive {kind!r}")
     title = title or kind.capitalize()

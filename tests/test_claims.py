@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mamlkit.claims import CLAIMS
+from mamlkit.claims import CLAIMS, TO_COME
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,9 +38,12 @@ def test_claim_stands_on_its_test(label):
 
 @pytest.mark.parametrize("label", CLAIMS)
 def test_claim_stands_in_its_exercise(label):
-    """Smaller results, whose labels end in a letter, may have none."""
-    if CLAIMS[label].exercise or not label[-1].isalpha():
-        assert label in source(CLAIMS[label].exercise)
+    """Smaller results, whose labels end in a letter, may have none; for some the exercise is still to come."""
+    exercise = CLAIMS[label].exercise
+    assert exercise or label[-1].isalpha() or label in TO_COME
+    assert not (exercise and label in TO_COME)
+    if exercise:
+        assert label in source(exercise)
 
 
 def test_every_claim_of_a_chapter_is_in_the_table():

@@ -32,7 +32,7 @@ def esperanto(tmp_path, monkeypatch):
 
 
 def test_a_figure_speaks_another_language_where_it_has_words(esperanto):
-    labels = {readout.name: readout.label for readout in compass_scene(1.0, 110.0).readouts}
+    labels = {readout.name: readout.label for readout in compass_scene(1.0, 110.0, 0.0).readouts}
     assert labels["best_adapted"] == "plej bona komenco"
     assert labels["best_fixed"] == "best fixed heading"  # not translated: English
     explorer = compass_explorer()

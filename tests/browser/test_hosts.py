@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from mamlkit.explorers.quadratic import quadratic_landscape
+from mamlkit.explorers.landscape import quadratic_landscape
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_controls_are_synced_traits(landscape):
     assert landscape.theta == (1.0, 1.0)
     assert {"alpha", "curvature", "num_steps", "theta", "spec"} <= set(landscape.get_state())
     direct = landscape.scene()
-    assert next(m for m in direct.marks if m.name == "path_a").xy.shape == (6, 2)
+    assert next(m for m in direct.scenes["plane"].marks if m.name == "path_a").xy.shape == (6, 2)
     landscape.alpha, landscape.num_steps, landscape.theta = 0.5, 1, (0.3, 1.5)
 
 

@@ -47,7 +47,8 @@ def without_colour(mark):
 
 @pytest.mark.parametrize("name", SCENES)
 def test_marks_of_different_roles_differ_without_colour(name):
-    for first, second in itertools.combinations(SCENES[name].marks, 2):
+    marks = [mark for mark in SCENES[name].marks if mark.kind != "words"]  # which speak for themselves
+    for first, second in itertools.combinations(marks, 2):
         if first.role != second.role:
             assert without_colour(first) != without_colour(second), (first.name, second.name)
 

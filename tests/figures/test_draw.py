@@ -13,7 +13,7 @@ ROWS = {"arrow": [[1.0, 1.0], [1.0, 0.5]], "ellipses": [[2.0, 2.0], [1.0, 0.0], 
 
 def scene_of(kind, **fields):
     xy = ROWS.get(kind, [[1.0, 1.0], [2.0, 3.0], [3.0, 2.0]])
-    mark = Mark(kind, "it", "maml", xy, label="it", tag="I", radii=(1.0,) if kind == "ellipses" else (), **fields)
+    mark = Mark(kind, "it", "maml", xy, label="it", tag="WORDS", radii=(1.0,) if kind == "ellipses" else (), **fields)
     return Scene(Axes("across", "up", (0, 4), (0, 4), equal=True), [mark], [Readout("n", "number", 2.0)], "One mark.")
 
 
