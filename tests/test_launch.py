@@ -180,6 +180,21 @@ def test_the_tree_is_the_repository_with_plain_notebooks(book, tmp_path, monkeyp
     assert (launch.TREE / ".binder/postBuild").stat().st_mode & 0o100
 
 
+LAUNCH_LINKS = {  # of a fork whose repository is called main, too
+    "https://mybinder.org/v2/gh/me/main/main?urlpath=lab/tree/book/a.ipynb": (
+        "https://mybinder.org/v2/gh/me/main/launch?urlpath=lab/tree/book/a.ipynb"
+    ),
+    "https://colab.research.google.com/github/me/main/blob/main/book/a.ipynb": (
+        "https://colab.research.google.com/github/me/main/blob/launch/book/a.ipynb"
+    ),
+}
+
+
+@pytest.mark.parametrize("link", LAUNCH_LINKS)
+def test_launch_links_change_their_branch_alone(link):
+    assert launch.on_launch(link, "main") == LAUNCH_LINKS[link]
+
+
 def test_without_a_built_book_it_says_what_to_do(tmp_path):
     (tmp_path / "_config.yml").write_text((ROOT / "_config.yml").read_text("utf-8"), "utf-8")
     with pytest.raises(FileNotFoundError, match="run make html first"):
