@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from launch import BRANCH
 
 ROOT = Path(__file__).parents[1]
 BUILT = ROOT / "_build/html"
@@ -82,13 +83,14 @@ class Links(HTMLParser):
 
 
 def launch_target(link):
-    """Return the path of the notebook that a Binder or Colab link opens, None for any other link."""
+    """Return the path of the notebook that a Binder or Colab link opens on the branch of plain notebooks, else None."""
     parts = urllib.parse.urlsplit(link)
     if parts.netloc == "mybinder.org":
+        assert parts.path.endswith(f"/{BRANCH}"), link
         query = urllib.parse.parse_qs(parts.query)["urlpath"][0]
         return re.sub(r"^lab/tree/", "", urllib.parse.unquote(query))
     if parts.netloc == "colab.research.google.com":
-        return urllib.parse.unquote(parts.path).split(f"/blob/{REPOSITORY['branch']}/")[1]
+        return urllib.parse.unquote(parts.path).split(f"/blob/{BRANCH}/")[1]
     return None
 
 
