@@ -43,10 +43,8 @@ def states(explorer):
         state = dict(zip((control["name"] for control in steps), values, strict=True))
         for control in explorer.spec["controls"]:
             if control["kind"] == "point":
-                share = np.array(next(corners))
-                state[control["name"]] = (
-                    np.array(control["low"]) * (1 - share) + np.array(control["high"]) * share
-                ).tolist()
+                ends = zip(control["low"], control["high"], strict=True)
+                state[control["name"]] = [pair[i] for pair, i in zip(ends, next(corners), strict=True)]
         yield state
 
 
