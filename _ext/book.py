@@ -36,7 +36,7 @@ class ClaimDirective(SphinxDirective):
         self.state.document.note_explicit_target(box, box)
         box += nodes.title("", f"{label} · {CLAIMS[label].title}")
         self.state.nested_parse(self.content, self.content_offset, box)
-        box += self.parse_markdown(evidence(label, CLAIMS[label], self.config), "claim-evidence")
+        box += self.parse_markdown(evidence(label, CLAIMS[label], source(self.config)), "claim-evidence")
         return [box]
 
     def parse_markdown(self, text: str, css_class: str) -> nodes.Node:
@@ -55,7 +55,7 @@ class ClaimsDirective(ClaimDirective):
         return [self.entry(label, claim) for label, claim in CLAIMS.items()]
 
     def entry(self, label: str, claim: Claim) -> nodes.Node:
-        where = f"{{ref}}`chapter <{label.lower()}>` · {evidence(label, claim, self.config)}"
+        where = f"{{ref}}`chapter <{label.lower()}>` · {evidence(label, claim, source(self.config))}"
         lines = [f"**{label}** · {claim.title}", "", claim.statement, "", where]
         entry = nodes.container(classes=["claim-entry"])
         self.state.nested_parse(lines, self.content_offset, entry)
@@ -69,19 +69,22 @@ class PromisesDirective(SphinxDirective):
         return [self.entry(label, promise) for label, promise in PROMISES.items()]
 
     def entry(self, label: str, promise: Promise) -> nodes.Node:
-        options = self.config.html_theme_options
-        tests = f"{options['repository_url']}/blob/{options['repository_branch']}/tests/grade"
         file, name = promise.test.split("::")
-        lines = [f"**{label}** · {promise.says}", "", f'{promise.where} · [test]({tests}/{file} "{name}")']
+        test = f'[test]({source(self.config)}/tests/grade/{file} "{name}")'
+        lines = [f"**{label}** · {promise.says}", "", f"{promise.where} · {test}"]
         entry = nodes.container(classes=["claim-entry"])
         self.state.nested_parse(lines, self.content_offset, entry)
         return entry
 
 
-def evidence(label: str, claim: Claim, config) -> str:
-    """Return Markdown links to the function, the test and the exercise of a claim."""
+def source(config) -> str:
+    """Return the address at which the files of the repository are shown."""
     options = config.html_theme_options
-    source = f"{options['repository_url']}/blob/{options['repository_branch']}"
+    return f"{options['repository_url']}/blob/{options['repository_branch']}"
+
+
+def evidence(label: str, claim: Claim, source: str) -> str:
+    """Return Markdown links to the function, the test and the exercise of a claim; `source` shows the files."""
     file, test = claim.test.split("::")
     links = [
         f"{{py:obj}}`{claim.function.removeprefix('mamlkit.')} <{claim.function}>`",
