@@ -14,6 +14,7 @@ from launch import BRANCH
 ROOT = Path(__file__).parents[1]
 BUILT = ROOT / "_build/html"
 NOTEBOOKS = sorted(ROOT.glob("book/**/*.ipynb")) + sorted(ROOT.glob("solutions/*.ipynb"))
+EXERCISES = sorted(ROOT.glob("exercises/*.ipynb")) + sorted(ROOT.glob("solutions/*.ipynb"))
 CHAPTERS = sorted(ROOT.glob("book/**/*.ipynb"))
 REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
 
@@ -35,6 +36,13 @@ def test_chapter_is_committed_without_outputs_in_short_cells(path):
             assert len(cell.source.splitlines()) <= (30 if "remove-input" in tags else 15), cell.source
             if "remove-cell" not in tags:
                 assert max(map(len, cell.source.splitlines())) <= 76, f"wider than the page: {cell.source}"
+
+
+@pytest.mark.parametrize("path", EXERCISES, ids=name)
+def test_code_of_an_exercise_is_no_wider_than_the_page(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code" and "hide-input" not in cell.metadata.get("tags", []):
+            assert max(map(len, cell.source.splitlines()), default=0) <= 76, cell.source
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)

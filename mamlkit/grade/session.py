@@ -123,7 +123,10 @@ class Grader:
         """Judge the values that the check of `part` gave; raise when they are not right, so that pytest counts it."""
         bundles = [out.data[VALUES] for out in outputs if VALUES in out.get("data", {})]
         values = bundles[-1] if bundles and isinstance(bundles[-1], dict) else {}
-        verdict = judge(values.get("outcomes"), self.keys[part], reveal=False)
+        try:
+            verdict = judge(values.get("outcomes"), self.keys[part], reveal=False)
+        except Exception as error:  # whatever is in the values, the student's kernel has put there
+            verdict = Verdict(False, "error", f"The values could not be judged ({type(error).__name__}).")
         if not verdict.right and part in self.errors:
             verdict = Verdict(False, "error", self.errors[part])
         self._record(part, verdict)

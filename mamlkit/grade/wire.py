@@ -120,7 +120,7 @@ def numbers(value: Any) -> np.ndarray[Any, Any] | None:
         return None
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError, RuntimeError, OverflowError):  # ragged lists
+    except (ValueError, TypeError, RuntimeError, OverflowError, MemoryError):  # ragged lists, endless texts
         return None
     return array if array.dtype.kind in "biufc" else None
 

@@ -38,7 +38,7 @@ MUTANTS = [
     ("e02.b", "range(num_steps)", "range(num_steps - 1)", "one inner step too few"),
     ("e02.c", "reversed(hessians)", "reversed(hessians[1:])", "first step is left out"),
     ("e03.b", "create_graph=True", "create_graph=False", "FOMAML"),
-    ("e03.b", "gradient = torch", "phi = leaves = [p.detach().requires_grad_() for p in phi]; gradient = torch",
+    ("e03.b", "loss = loss_fn(phi", "phi = leaves = [p.detach().requires_grad_() for p in phi]; loss = loss_fn(phi",
      "Only the last inner step"),
     ("e03.b", "loss_fn(phi, *query), leaves", "loss_fn(phi, *support), leaves", "query set does the judging"),
     ("e03.c", "reversed(trajectory[:-1])", "trajectory[:-1]", "wrong order"),
