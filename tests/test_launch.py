@@ -143,7 +143,7 @@ def test_every_paragraph_reads_as_on_the_page(derived):
     for text in texts(notebook):
         html = BeautifulSoup(MARKDOWN.render(text), "html.parser")
         for block in html.select("p, h1, h2, h3, h4, td, th, summary"):
-            assert letters(block) in shown, (page, block)
+            assert letters(block) in shown, f"{page}, as it was built (make html), does not say: {block}"
 
 
 def test_links_lead_to_what_is_published(derived):
