@@ -1,4 +1,4 @@
-"""Gaussian tasks, where an inner loop is Bayesian inference under a prior that nobody wrote down (claims R10 to R12).
+"""Gaussian tasks, where an inner loop is Bayesian inference under a prior that nobody wrote down (claims R10, R11).
 
 Each task is an unknown mean, seen through n noisy examples. The inner loop descends the *summed* negative
 log-likelihood, whose curvature is n / noise_var.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mamlkit._check import Array, as_array, as_count, as_number, as_positive, as_symmetric, as_vector
-from mamlkit.closed_form.quadratic import WeightedCentre, weighted_centre
+from mamlkit._check import Array, as_array, as_count, as_number, as_positive, as_symmetric
 
 ROUNDING = 1e-12  # relative: a rate this close to the last possible one counts as that one
 
@@ -49,7 +48,7 @@ def adapt_mean(init: float, sample_mean: ArrayLike, *, inner_lr: float, noise_va
     1.0
     """
     init, means = as_number("init", init), _as_means("sample_mean", sample_mean)
-    weight = as_positive("inner_lr", inner_lr) * _data_precision(noise_var, n)
+    weight = as_positive("inner_lr", inner_lr) * data_precision(noise_var, n)
     return (1 - weight) * init + weight * means
 
 
@@ -82,7 +81,7 @@ def map_estimate(
     1.0
     """
     prior_mean, means = as_number("prior_mean", prior_mean), _as_means("sample_mean", sample_mean)
-    prior, data = 1 / as_positive("prior_var", prior_var), _data_precision(noise_var, n)
+    prior, data = 1 / as_positive("prior_var", prior_var), data_precision(noise_var, n)
     return (prior * prior_mean + data * means) / (prior + data)
 
 
@@ -206,70 +205,23 @@ def _along_axis(curvature: float, inner_lr: float, num_steps: int) -> float:
         return float(curvature / np.expm1(-num_steps * np.log1p(-inner_lr * curvature)))
 
 
-def outer_centre(task_means: ArrayLike, *, inner_lr: float, noise_var: float, n: ArrayLike) -> WeightedCentre:
-    r"""Return the start that minimises the outer loss, with large query sets (claim R12).
-
-    .. math:: \theta = \frac{\sum_t (1 - \alpha n_t/s^2)^2\, \theta_t}{\sum_t (1 - \alpha n_t/s^2)^2}
-
-    This is R9: while :math:`\alpha n_t \le s^2` tasks with *few* examples weigh most, for they need the start.
-
-    Parameters
-    ----------
-    task_means : array_like, shape (T,)
-        The tasks' true means theta_t, which large query sets reveal.
-    inner_lr, noise_var
-        As for :func:`adapt_mean`.
-    n : int or array_like of int, shape (T,)
-        Number of support examples.
-
-    Examples
-    --------
-    >>> outer_centre([0.0, 1.0], inner_lr=0.1, noise_var=1.0, n=[1, 7]).weights
-    array([0.9, 0.1])
-    """
-    means = as_vector("task_means", task_means)
-    curvatures = np.broadcast_to(_data_precision(noise_var, n), means.shape)
-    return weighted_centre(means, curvatures, inner_lr=as_positive("inner_lr", inner_lr))
-
-
-def likelihood_centre(sample_means: ArrayLike, *, prior_var: float, noise_var: float, n: ArrayLike) -> WeightedCentre:
-    r"""Return the prior mean of the largest marginal likelihood, given the prior's variance (claim R12).
-
-    .. math:: \mu = \frac{\sum_t \bar y_t / (\tau^2 + s^2/n_t)}{\sum_t 1 / (\tau^2 + s^2/n_t)}
-
-    Tasks with *many* examples weigh most, for they say most about the prior.
-
-    Parameters
-    ----------
-    sample_means : array_like, shape (T,)
-        Mean of each task's support examples.
-    prior_var, noise_var : float
-        Variance tau^2 of the tasks' means, and s^2 of the examples around them.
-    n : int or array_like of int, shape (T,)
-        Number of support examples.
-
-    Notes
-    -----
-    Source: the empirical-Bayes estimate of the normal-normal model, as in Efron and Morris (1975).
-
-    Examples
-    --------
-    >>> likelihood_centre([0.0, 1.0], prior_var=0.25, noise_var=1.0, n=[1, 4]).weights.round(3)
-    array([0.286, 0.714])
-    """
-    means = as_vector("sample_means", sample_means)
-    spread = as_positive("prior_var", prior_var) + 1 / _data_precision(noise_var, n)
-    weights = np.broadcast_to(1 / spread, means.shape)
-    shares = weights / weights.sum()
-    return WeightedCentre(shares @ means, shares)
-
-
 def _as_means(name: str, value: ArrayLike) -> Array:
     return as_array(name, value, ndim=tuple(range(5)))
 
 
-def _data_precision(noise_var: float, n: ArrayLike) -> Array:
-    """Return n / s^2: the precision of a sample mean, which is the curvature of the summed loss."""
+def data_precision(noise_var: float, n: ArrayLike) -> Array:
+    """Return n / s^2: the precision of a sample mean, which is the curvature of the summed loss.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `n` holds anything but whole numbers of at least one, or `noise_var` is not positive.
+
+    Examples
+    --------
+    >>> data_precision(0.5, [1, 4]).tolist()
+    [2.0, 8.0]
+    """
     counts = np.asarray(n)
     if counts.dtype.kind not in "iu":
         raise TypeError(f"n must hold whole numbers, got {n!r}")

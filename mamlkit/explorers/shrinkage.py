@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mamlkit._check import Array, as_count, as_positive
-from mamlkit.closed_form import gaussian
+from mamlkit.closed_form import evidence, gaussian
 from mamlkit.scene import Axes, Mark, Panels, Readout, Scene
 from mamlkit.text import gettext as _
 
@@ -181,8 +181,8 @@ def weights_scene(counts: ArrayLike, *, inner_lr: float, noise_var: float, prior
     """
     counts = np.asarray(counts)
     zeros = np.zeros(counts.shape)
-    learned = gaussian.outer_centre(zeros, inner_lr=inner_lr, noise_var=noise_var, n=counts).weights
-    likely = gaussian.likelihood_centre(zeros, prior_var=prior_var, noise_var=noise_var, n=counts).weights
+    learned = evidence.outer_centre(zeros, inner_lr=inner_lr, noise_var=noise_var, n=counts).weights
+    likely = evidence.likelihood_centre(zeros, prior_var=prior_var, noise_var=noise_var, n=counts).weights
 
     def path(name: str, role: str, shares: Array, label: str) -> Mark:
         return Mark("path", name, role, np.column_stack([counts, shares]), label=label)

@@ -12,9 +12,7 @@ from mamlkit.closed_form.gaussian import (
     expected_error,
     implied_prior_precision,
     inner_lr_for_prior,
-    likelihood_centre,
     map_estimate,
-    outer_centre,
     prior_precision,
 )
 
@@ -127,7 +125,7 @@ def test_r11_descent_and_the_search_for_the_mode_end_at_one_point(seed, num_step
 
     mode = optimize.minimize(penalised, theta, method="BFGS", options={"gtol": 1e-9})
     assert_allclose(mode.x, phi, atol=1e-5)
-    assert (np.linalg.eigvalsh(Q) > 0).all()
+    assert (np.linalg.eigvalsh(Q) > -1e-12).all()  # after many steps next to nothing, in rounding
 
 
 @pytest.mark.parametrize(("rate", "n"), [(0.01, 2), (0.1, 5), (0.3, 3)])
@@ -148,56 +146,6 @@ def test_r11_refuses_what_overshoots():
         implied_prior_precision(np.diag([1.0, 2.0]), inner_lr=0.6, num_steps=2)
     with pytest.raises(ValueError, match=r"no negative eigenvalue, its lowest is -1"):
         implied_prior_precision(np.diag([1.0, -1.0]), inner_lr=0.6, num_steps=2)
-
-
-def test_r12_the_start_of_the_lowest_outer_loss():
-    """Tasks are sampled, noise with both signs, each adapted by its own step; a search moves the start."""
-    rng, counts, rate, noise_var = np.random.default_rng(3), np.array([1, 2, 5, 9]), 0.12, 1.2
-    means = rng.normal(1.0, 2.0, size=4)
-    noise = rng.normal(size=(2000, 4)) * np.sqrt(noise_var / counts)
-    samples = means + np.concatenate([noise, -noise])
-
-    def loss(theta):
-        phi = theta - rate * counts / noise_var * (theta - samples)
-        return np.mean((phi - means) ** 2)
-
-    found = outer_centre(means, inner_lr=rate, noise_var=noise_var, n=counts)
-    assert optimize.minimize_scalar(loss).x == pytest.approx(float(found.centre), abs=1e-6)
-    assert (np.diff(found.weights) < 0).all()
-
-
-def test_r12_the_prior_mean_of_the_largest_likelihood():
-    """The likelihood of all examples at once: those of one task share its mean, so their covariance is a block."""
-    rng, counts, prior_var, noise_var = np.random.default_rng(4), (1, 2, 5, 9), 0.8, 1.2
-    examples = [rng.normal(rng.normal(0.5, prior_var**0.5), noise_var**0.5, size=n) for n in counts]
-    blocks = [prior_var * np.ones((n, n)) + noise_var * np.eye(n) for n in counts]
-
-    def minus_log_likelihood(mu):
-        return -sum(
-            stats.multivariate_normal.logpdf(each, np.full(len(each), mu), block)
-            for each, block in zip(examples, blocks, strict=True)
-        )
-
-    sample_means = [each.mean() for each in examples]
-    found = likelihood_centre(sample_means, prior_var=prior_var, noise_var=noise_var, n=counts)
-    assert optimize.minimize_scalar(minus_log_likelihood).x == pytest.approx(float(found.centre), abs=1e-6)
-    assert (np.diff(found.weights) > 0).all()
-
-
-def test_r12_for_equal_n_both_are_the_plain_mean():
-    means = np.array([-1.0, 0.5, 3.5])
-    for found in (
-        outer_centre(means, inner_lr=0.1, noise_var=1.0, n=4),
-        likelihood_centre(means, prior_var=0.3, noise_var=1.0, n=4),
-    ):
-        assert found.centre == pytest.approx(1.0)
-        assert_allclose(found.weights, 1 / 3)
-
-
-@pytest.mark.parametrize("n", [0, -2, [3, 0]])
-def test_counts_below_one_are_refused(n):
-    with pytest.raises(ValueError, match="n must be at least 1"):
-        likelihood_centre([0.0, 1.0], prior_var=1.0, noise_var=1.0, n=n)
 
 
 @pytest.mark.parametrize("n", [1.5, True, "3"])
