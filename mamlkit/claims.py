@@ -93,8 +93,8 @@ CLAIMS = {
     ),
     "R10": Claim(
         title="one step is a posterior mode",
-        statement=r"For Gaussian tasks with $n$ examples of variance $s^2$ one step on the summed loss from $\mu$ is the "
-        r"MAP estimate under the prior $\mathcal N(\mu, \tau^2)$ if and only if "
+        statement=r"For Gaussian tasks with $n$ examples of variance $s^2$ one step on the summed loss from $\mu$ is "
+        r"the MAP estimate under the prior $\mathcal N(\mu, \tau^2)$ if and only if "
         r"$\tfrac1{\tau^2} = \tfrac1\alpha - \tfrac n{s^2}$, with $0 < \alpha \le s^2/n$.",
         chapter="book/principles/hierarchical-bayes",
         function="mamlkit.closed_form.gaussian.prior_precision",
@@ -103,8 +103,8 @@ CLAIMS = {
     ),
     "R10a": Claim(
         title="the best rate is the true prior's",
-        statement=r"For equal $n$ the outer loss, as a function of $\alpha$, is smallest at the rate that R10 gives for "
-        r"the true $\tau^2$.",
+        statement=r"From the start $\mu$ and for equal $n$ the outer loss is smallest at the rate that R10 gives "
+        r"for the true $\tau^2$.",
         chapter="book/principles/hierarchical-bayes",
         function="mamlkit.closed_form.gaussian.expected_error",
         test="tests/closed_form/test_gaussian.py::test_r10a_the_best_rate_is_the_one_of_the_true_prior",

@@ -34,7 +34,7 @@ def log_evidence(init: ArrayLike, loss: Quadratic, *, inner_lr: float, num_steps
 
     Notes
     -----
-    Source: the Laplace approximation of MacKay (1992), equation (2.9), with the prior of R11 put in.
+    Source: the Laplace approximation of MacKay (1992), with the prior of R11 put in.
 
     Examples
     --------
