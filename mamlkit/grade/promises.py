@@ -34,8 +34,8 @@ PROMISES = {
         "test_marks_without_work.py::test_with_limits_alone_the_memory_that_holds_the_keys_cannot_be_read",
     ),
     "P4": Promise(
-        "Each hand-in is asked with inputs of its own, which `--seed` and the same file repeat; feedback holds two digits "
-        "of a right number at most.",
+        "Each hand-in is asked with inputs of its own, which `--seed` and the same file repeat; feedback holds two "
+        "digits of a right number at most.",
         EVERYWHERE,
         "test_marks_without_work.py::test_each_hand_in_gets_inputs_of_its_own",
     ),

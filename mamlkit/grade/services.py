@@ -49,7 +49,13 @@ class Service:
         command = [sys.executable, "-P", "-m", module, *arguments]
         self.name, self._unread = module.rpartition(".")[2], b""
         self.process = subprocess.Popen(
-            command, env=environment, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            command,
+            env=environment,
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,  # a signal to the command's group must leave them time to clear up
         )
         self.started = self._reply(time.monotonic() + seconds)
 

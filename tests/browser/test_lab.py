@@ -15,7 +15,7 @@ CELLS = [
         "explorer = compass_explorer()\n"
         "explorer"
     ),
-    nbformat.v4.new_markdown_cell("Now [set α to 0](#compass-scene:alpha=0)."),
+    nbformat.v4.new_markdown_cell("Now [set α to 0](#compass:alpha=0)."),
     nbformat.v4.new_code_cell("still(explorer.scene())"),
 ]
 READY = 60  # seconds for the cells, on a busy machine
@@ -45,7 +45,7 @@ def test_an_explorer_in_jupyterlab(lab, chromium):
         with contextlib.suppress(PlaywrightTimeout):
             slider.wait_for(timeout=10_000)
             break
-    page.locator(".mk-explorer[data-name=''] svg[role=img]").wait_for(timeout=1000 * READY)
+    page.locator(".mk-explorer[data-name=''] svg[role=img]").first.wait_for(timeout=1000 * READY)
 
     slider.focus()
     for key, value in (("ArrowRight", "11"), ("ArrowDown", "10"), ("x", "10"), ("ArrowRight", "11")):
@@ -54,7 +54,7 @@ def test_an_explorer_in_jupyterlab(lab, chromium):
     page.wait_for_timeout(300)
     assert page.locator(".jp-Notebook .jp-Cell").count() == len(CELLS)  # x has cut nothing
 
-    page.locator("a[href='#compass-scene:alpha=0']").click()
+    page.locator("a[href='#compass:alpha=0']").click()
     assert slider.input_value() == "0"
     assert page.url.endswith("t.ipynb")
     page.context.close()

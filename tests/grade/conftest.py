@@ -25,6 +25,8 @@ from mamlkit.grade.keys import Assignment, prepare
 from mamlkit.grade.services import GraderError
 
 ROOT = Path(__file__).parents[2]
+ISOLATION = os.environ.get("MAMLKIT_ISOLATION", "auto")
+"""What contains the kernels of these tests: MAMLKIT_ISOLATION=limits tries them where there are no namespaces."""
 COMMAND = str(Path(sys.executable).with_name("mamlkit-grade"))
 NAMES = ("e01", "e02", "e03")
 PROMISED = (*NAMES, "e99")
@@ -126,7 +128,7 @@ def data(notebook: Any) -> bytes:
 @cache
 def assignment(name: str) -> Assignment:
     """Return the assignment, drawn from a fixed seed."""
-    return prepare(solution(name), seed=20260101, isolation=os.environ.get("MAMLKIT_ISOLATION", "auto"))
+    return prepare(solution(name), seed=20260101, isolation=ISOLATION)
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,13 @@ import pytest
 from mamlkit.grade.kernels import KernelHost
 from mamlkit.grade.services import GraderError
 
-from .conftest import ROOT, answered, assignment, data, fill, grade, points, release, right_answers, said
+from .conftest import ISOLATION, ROOT, answered, assignment, data, fill, grade, points, release, right_answers, said
 
 
 @pytest.fixture(scope="module")
 def isolation():
     try:
-        with KernelHost() as host:
+        with KernelHost(isolation=ISOLATION) as host:
             return host.isolation
     except GraderError as error:
         pytest.skip(str(error))

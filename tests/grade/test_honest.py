@@ -54,7 +54,17 @@ def test_an_everyday_way_to_return_numbers_is_right_in_notebook_and_class(grader
     assert points(grader("e01", fill("e01", {part: source})))[part] > 0
 
 
-@pytest.mark.parametrize("leave", ["exit()", "quit()", "exit", "import sys\nsys.exit()", "raise SystemExit"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        "exit()",
+        "import sys\nsys.exit()",
+        *(pytest.param(way, marks=SLOW) for way in ("quit()", "exit", "raise SystemExit")),
+    ],
+)
 def test_leaving_costs_no_other_answer_and_always_the_same(grader, leave):
     """P13: the same file gets the same points each time; an answer that ends the kernel costs its own part at most."""
     answers = {**right_answers("e02"), "e02.b": f"{right_answers('e02')['e02.b']}\n{leave}"}
@@ -62,7 +72,7 @@ def test_leaving_costs_no_other_answer_and_always_the_same(grader, leave):
     assert results[0] == results[1] == {"e02.a": 3, "e02.b": 4, "e02.c": 3}
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.05])
+@pytest.mark.parametrize("seconds", [0.05, pytest.param(0.0, marks=SLOW)])
 def test_a_kernel_that_ends_a_moment_later_costs_the_answer_at_fault(grader, seconds):
     """P13: each answer is tried in a kernel of its own when a kernel is lost."""
     bomb = f"import os, threading\nthreading.Timer({seconds}, os._exit, [0]).start()\nimport time; time.sleep(0)"

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -103,7 +104,7 @@ def test_folders_without_end_cost_nobody_else(contained, level):
 FILLS = "n = 0\nwhile True:\n    n += 1\n    with open(f'{where}/{{n}}', 'wb') as f: f.write(bytes(1 << 20))\n"
 
 
-@pytest.mark.parametrize("where", [".", "/tmp", "/dev/shm", ".."])
+@pytest.mark.parametrize("where", [".", "/tmp", *(pytest.param(w, marks=pytest.mark.slow) for w in ("/dev/shm", ".."))])
 def test_the_disk_has_a_limit_inside_namespaces(contained, where):
     """P8: all files together have a limit, in each place that can be written to."""
     result = grade(data(answered("", FILLS.format(where=where))), contained("namespaces"))
@@ -310,3 +311,20 @@ def test_limits_of_an_exercise_reach_the_kernel():
     tight = replace(task, exercise=replace(task.exercise, limits={"scratch_mb": 1}))
     result = grade(data(answered("", FILLS.format(where="."))), tight)
     assert any(word in said(result) for word in ("No space left", "wrote more than 1 MB")), said(result)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_command_that_is_killed_with_its_group_leaves_nothing_behind(number):
+    code = (
+        "from mamlkit.grade.kernels import KernelHost, Limits\nimport time\n"
+        "host = KernelHost(); host.start(Limits()); print(host.room, flush=True); time.sleep(60)"
+    )
+    command = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    room = Path(command.stdout.readline().strip())
+    assert room.is_dir()
+    os.killpg(command.pid, number)
+    command.wait()
+    end = time.monotonic() + 20
+    while room.exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not room.exists()
