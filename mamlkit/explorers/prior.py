@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 THETA, SAMPLE_MEAN = 0.0, 2.0
 RATES = np.arange(0, 25) / 20
 COUNTS = (1, 2, 4, 10)
-NOISE_VARS = (0.5, 1.0, 2.0)
+NOISE_VARS = (0.5, 1, 2)
 LEFT, RIGHT, TOP, STRONGEST = -2.0, 5.0, 1.6, 21.0
 
 
@@ -150,22 +150,22 @@ def _prompts() -> list[Prompt]:
     return [
         Prompt(
             _("Make α smaller. Does the prior become narrower or wider?"),
-            state={"alpha": 0.1, "n": 4, "noise_var": 1.0},
+            state={"alpha": 0.1, "n": 4, "noise_var": 1},
             answer=_("Narrower. A short step keeps close to the start, as a strong prior does."),
         ),
         Prompt(
             _("Set α to s²/n. What has become of the prior, and where does the step end?"),
-            state={"alpha": 0.25, "n": 4, "noise_var": 1.0},
+            state={"alpha": 0.25, "n": 4, "noise_var": 1},
             answer=_("It is flat, and φ is the sample mean: nothing of the start is left."),
         ),
         Prompt(
             _("One step further. Which prior is it now?"),
-            state={"alpha": 0.3, "n": 4, "noise_var": 1.0},
+            state={"alpha": 0.3, "n": 4, "noise_var": 1},
             answer=_("None. φ lies beyond the sample mean, and a prior around θ only ever pulls towards θ."),
         ),
         Prompt(
             _("Keep α at 0.25, and go from one example to two, to four. What does the step believe before it looks?"),
-            state={"alpha": 0.25, "n": 2, "noise_var": 1.0},
+            state={"alpha": 0.25, "n": 2, "noise_var": 1},
             answer=_(
                 "Less and less: the prior’s precision falls from 3 to 2 to 0. A belief held beforehand would not "
                 "depend on how many examples come later."
@@ -173,7 +173,7 @@ def _prompts() -> list[Prompt]:
         ),
         Prompt(
             _("At α = 0.25 and four examples, double the noise. Why is there a prior again?"),
-            state={"alpha": 0.25, "n": 4, "noise_var": 2.0},
+            state={"alpha": 0.25, "n": 4, "noise_var": 2},
             answer=_("The loss has become flatter, so the same rate goes half as far: w falls from 1 to a half."),
         ),
     ]
@@ -191,5 +191,5 @@ def prior_explorer() -> Explorer:
         prompts=_prompts(),
         alpha=Slider(RATES, 0.1, _("inner learning rate α"), digits=2, handle="here", panel="precision"),
         n=Choice(COUNTS, 4, _("support examples n")),
-        noise_var=Choice(NOISE_VARS, 1.0, _("noise variance s²")),
+        noise_var=Choice(NOISE_VARS, 1, _("noise variance s²")),
     )
