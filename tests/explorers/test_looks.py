@@ -9,8 +9,10 @@ from mamlkit.explorers.compass import compass_scene
 from mamlkit.explorers.cost import METHODS, cost_scene
 from mamlkit.explorers.factors import factor_scene
 from mamlkit.explorers.loops import two_loops_scene
+from mamlkit.explorers.prior import prior_scene
 from mamlkit.explorers.probe import probe_scene
 from mamlkit.explorers.quadratic import quadratic_scene
+from mamlkit.explorers.shrinkage import rate_scene, stopping_scene, weights_scene
 from mamlkit.explorers.sinusoid import CURVES, descent_scene, error_scene, wave_scene
 from mamlkit.explorers.walkers import walkers_scene
 from mamlkit.roles import ROLES
@@ -18,6 +20,10 @@ from mamlkit.roles import ROLES
 SCENES = {
     **{f"compass, {name}": scene for name, scene in compass_scene(1.0, 110.0, 30.0).scenes.items()},
     **{f"walkers, {name}": scene for name, scene in walkers_scene(0.5, 1.0, 2).scenes.items()},
+    **{f"prior, {name}": scene for name, scene in prior_scene(0.1, 4, 1.0).scenes.items()},
+    **{f"stopping, {name}": scene for name, scene in stopping_scene(0.7, 3).scenes.items()},
+    "rate": rate_scene(0.5, 1.0, 2),
+    "weights": weights_scene([1, 4, 9], inner_lr=0.1, noise_var=1.0, prior_var=0.5),
     "factors": factor_scene(0.5, 2.0, 2),
     "loops": two_loops_scene(),
     "descent": descent_scene({"by hand": [2, 1], "engine": [2, 1]}),
