@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from mamlkit.explorers.centre import centre_scene
 from mamlkit.explorers.compass import compass_scene
 from mamlkit.explorers.cost import METHODS, cost_scene
 from mamlkit.explorers.factors import factor_scene
@@ -18,6 +19,7 @@ from mamlkit.roles import ROLES
 SCENES = {
     **{f"compass, {name}": scene for name, scene in compass_scene(1.0, 110.0, 30.0).scenes.items()},
     **{f"walkers, {name}": scene for name, scene in walkers_scene(0.5, 1.0, 2).scenes.items()},
+    **{f"centre, {name}": scene for name, scene in centre_scene(0.5, 1.0, 1, "distance").scenes.items()},
     "factors": factor_scene(0.5, 2.0, 2),
     "loops": two_loops_scene(),
     "descent": descent_scene({"by hand": [2, 1], "engine": [2, 1]}),
