@@ -9,6 +9,7 @@ from mamlkit.explorers.centre import centre_scene
 from mamlkit.explorers.compass import compass_scene
 from mamlkit.explorers.cost import METHODS, cost_scene
 from mamlkit.explorers.factors import factor_scene
+from mamlkit.explorers.leaning import leaning_scene
 from mamlkit.explorers.loops import two_loops_scene
 from mamlkit.explorers.probe import probe_scene
 from mamlkit.explorers.quadratic import quadratic_scene
@@ -22,6 +23,7 @@ SCENES = {
     **{f"centre, {name}": scene for name, scene in centre_scene(0.5, 1.0, 1, "distance").scenes.items()},
     "factors": factor_scene(0.5, 2.0, 2),
     "loops": two_loops_scene(),
+    "leaning": leaning_scene([0, 1], means=([1, 1], [0, 0]), joint=[[0, 1]], maml={"A": [[0, 0]]}).scenes["A"],
     "descent": descent_scene({"by hand": [2, 1], "engine": [2, 1]}),
     "cost": cost_scene([1, 2], {key: [1, 2] for key in METHODS}, theory=None, quantity="memory"),
     "probe": probe_scene([0, 1], [0, 0], [0, 1], support=[[0, 0]], query=[[1, 1]]),
