@@ -138,4 +138,44 @@ CLAIMS = {
         test="tests/closed_form/test_evidence.py::test_r12_the_start_of_the_lowest_outer_loss",
         exercise="",
     ),
+    "R8": Claim(
+        title="the best start of linear regressions",
+        statement=r"With $n$ support rows, one inner step and $T = I - \tfrac{\alpha}{n} X_S^\top X_S$, the outer loss "
+        r"is lowest at $[\sum M]^{-1} \sum v$ with $M = T^\top X_Q^\top X_Q T$ and "
+        r"$v = T^\top X_Q^\top (y_Q - \tfrac{\alpha}{n} X_Q X_S^\top y_S)$; where the sum is singular, the shortest of "
+        r"all lowest points is the one that descent from zero reaches.",
+        chapter="book/principles/the-compromise",
+        function="mamlkit.closed_form.linear.optimal_init",
+        test="tests/closed_form/test_linear.py::test_r8_no_search_finds_a_better_start",
+        exercise="",
+    ),
+    "R9": Claim(
+        title="the weighted centre",
+        statement=r"The start that minimises $\sum_i p_i \|\phi_i - \theta_i^\star\|^2$ over quadratics is the mean of "
+        r"the optima with weights $p_i (I - \alpha H_i)^{2K}$: what steps solve has no say.",
+        chapter="book/principles/the-compromise",
+        function="mamlkit.closed_form.quadratic.weighted_centre",
+        test="tests/closed_form/test_quadratic.py::test_r9_r9a_no_search_finds_a_better_centre",
+        exercise="",
+    ),
+    "R9a": Claim(
+        title="the loss as judge",
+        statement=r"If the loss judges in place of the distance, the weights are $p_i H_i (I - \alpha H_i)^{2K}$. In "
+        r"one dimension, for $0 \le \alpha h \le 1$, the greatest belongs to $\alpha h = 1/(2K+1)$; at $\alpha = 0$ "
+        r"this is joint training, which follows the steep tasks.",
+        chapter="book/principles/the-compromise",
+        function="mamlkit.closed_form.quadratic.weighted_centre",
+        test="tests/closed_form/test_quadratic.py::test_r9_r9a_no_search_finds_a_better_centre",
+        exercise="",
+    ),
+    "R15": Claim(
+        title="MAML without steps",
+        statement=r"As $\alpha \to 0$ MAML becomes joint training, and the gap is first order: $\theta_\alpha = "
+        r"\theta_J + \alpha\theta' + O(\alpha^2)$ with $\theta' = K [\sum \nabla^2 \LQ_i]^{-1} \sum \nabla(\nabla "
+        r"\LS_i \cdot \nabla \LQ_i)$ at $\theta_J$, where joint training has a single optimum.",
+        chapter="book/principles/the-compromise",
+        function="mamlkit.closed_form.joint.drift",
+        test="tests/closed_form/test_joint.py::test_r15_the_gap_to_joint_training_is_first_order_in_alpha",
+        exercise="",
+    ),
 }

@@ -5,9 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
+from mamlkit.explorers.centre import centre_scene
 from mamlkit.explorers.compass import compass_scene
 from mamlkit.explorers.cost import METHODS, cost_scene
 from mamlkit.explorers.factors import factor_scene
+from mamlkit.explorers.leaning import leaning_scene
 from mamlkit.explorers.loops import two_loops_scene
 from mamlkit.explorers.prior import prior_scene
 from mamlkit.explorers.probe import probe_scene
@@ -24,8 +26,10 @@ SCENES = {
     **{f"stopping, {name}": scene for name, scene in stopping_scene(0.7, 3).scenes.items()},
     "rate": rate_scene(0.5, 1.0, 2),
     "weights": weights_scene([1, 4, 9], inner_lr=0.1, noise_var=1.0, prior_var=0.5),
+    **{f"centre, {name}": scene for name, scene in centre_scene(0.5, 1.0, 1, "distance").scenes.items()},
     "factors": factor_scene(0.5, 2.0, 2),
     "loops": two_loops_scene(),
+    "leaning": leaning_scene([0, 1], means=([1, 1], [0, 0]), joint=[[0, 1]], maml={"A": [[0, 0]]}).scenes["A"],
     "descent": descent_scene({"by hand": [2, 1], "engine": [2, 1]}),
     "cost": cost_scene([1, 2], {key: [1, 2] for key in METHODS}, theory=None, quantity="memory"),
     "probe": probe_scene([0, 1], [0, 0], [0, 1], support=[[0, 0]], query=[[1, 1]]),
