@@ -24,7 +24,7 @@ BENEATH = {  # what each part may import of the others, beside the checks of arg
     "cost": {"engine"},
     "diagnostics": set(),
     "figures": {"reading", "roles", "scene"},
-    "explorers": {"closed_form", "figures", "reading", "roles", "scene", "tasks", "text"},
+    "explorers": {"closed_form", "diagnostics", "figures", "reading", "roles", "scene", "tasks", "text"},
 }
 
 

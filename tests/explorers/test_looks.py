@@ -5,9 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
+from mamlkit.explorers.batch_norm import batch_norm_scene
 from mamlkit.explorers.compass import compass_scene
 from mamlkit.explorers.cost import METHODS, cost_scene
 from mamlkit.explorers.factors import factor_scene
+from mamlkit.explorers.leave_one_out import leave_one_out_scene
 from mamlkit.explorers.loops import two_loops_scene
 from mamlkit.explorers.probe import probe_scene
 from mamlkit.explorers.quadratic import quadratic_scene
@@ -18,6 +20,8 @@ from mamlkit.roles import ROLES
 SCENES = {
     **{f"compass, {name}": scene for name, scene in compass_scene(1.0, 110.0, 30.0).scenes.items()},
     **{f"walkers, {name}": scene for name, scene in walkers_scene(0.5, 1.0, 2).scenes.items()},
+    **{f"batch norm, {name}": scene for name, scene in batch_norm_scene(4, 0.5).scenes.items()},
+    **{f"left out, {name}": scene for name, scene in leave_one_out_scene(0.4, 4, "none").scenes.items()},
     "factors": factor_scene(0.5, 2.0, 2),
     "loops": two_loops_scene(),
     "descent": descent_scene({"by hand": [2, 1], "engine": [2, 1]}),
