@@ -93,9 +93,9 @@ CLAIMS = {
     ),
     "R13": Claim(
         title="batch norm: whose mean",
-        statement=r"With means that spread by $s_b$ between tasks and activations by $s_w$ within, the squared error of "
-        r"the mean is $(1 - w)^2 s_b^2 + w^2 s_w^2 / n_s$ if the support set has the weight $w$: $s_b^2$ for the global "
-        r"mean, $s_w^2 / n_s$ for the support set's, and least at $w = s_b^2 / (s_b^2 + s_w^2 / n_s)$.",
+        statement=r"With means that spread by $s_b$ between tasks and activations by $s_w$ within, the squared error "
+        r"of the mean is $(1 - w)^2 s_b^2 + w^2 s_w^2 / n_s$ if the support set has the weight $w$: $s_b^2$ for the "
+        r"global mean, $s_w^2 / n_s$ for the support set's, and least at $w = s_b^2 / (s_b^2 + s_w^2 / n_s)$.",
         chapter="book/principles/batch-norm",
         function="mamlkit.closed_form.normalisation.mean_error",
         test="tests/closed_form/test_normalisation.py::test_r13_bias_and_variance_of_simulated_tasks",
@@ -103,8 +103,8 @@ CLAIMS = {
     ),
     "R14": Claim(
         title="leave one task out",
-        statement=r"The ratio $R$ of the mean loss of tasks left out to the mean loss of tasks trained on costs $T + 1$ "
-        r"trainings; if all tasks have one quadratic loss up to its minimum, it is $(T / (T - 1))^2$.",
+        statement=r"The ratio $R$ of the mean loss of tasks left out to the mean loss of tasks trained on costs "
+        r"$T + 1$ trainings; if all tasks have one quadratic loss up to its minimum, it is $(T / (T - 1))^2$.",
         chapter="book/principles/meta-overfitting",
         function="mamlkit.diagnostics.leave_one_task_out",
         test="tests/test_diagnostics.py::test_r14_equal_bowls_have_a_ratio_of_their_number_alone",
