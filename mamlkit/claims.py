@@ -44,7 +44,7 @@ CLAIMS = {
         chapter="book/principles/learning-to-learn",
         function="mamlkit.closed_form.compass.outer_loss",
         test="tests/closed_form/test_compass.py::test_r1a_the_best_initialisation_is_the_worst_average_model",
-        exercise="",
+        exercise="exercises/e01_the_adapted_loss",
     ),
     "R1b": Claim(
         title="the average wave",
