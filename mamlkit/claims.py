@@ -91,6 +91,36 @@ CLAIMS = {
         test="tests/test_cost.py::test_arithmetic_and_memory_follow_the_theory",
         exercise="exercises/e03_maml_by_automatic_differentiation",
     ),
+    "R8": Claim(
+        title="the best start of linear regressions",
+        statement=r"With $n$ support rows, one inner step and $T = I - \tfrac{\alpha}{n} X_S^\top X_S$, the outer loss "
+        r"is lowest at $[\sum M]^{-1} \sum v$ with $M = T^\top X_Q^\top X_Q T$ and "
+        r"$v = T^\top X_Q^\top (y_Q - \tfrac{\alpha}{n} X_Q X_S^\top y_S)$; where the sum is singular, the shortest of "
+        r"all lowest points is the one that descent from zero reaches.",
+        chapter="book/principles/the-compromise",
+        function="mamlkit.closed_form.linear.optimal_init",
+        test="tests/closed_form/test_linear.py::test_r8_no_search_finds_a_better_start",
+        exercise="",
+    ),
+    "R9": Claim(
+        title="the weighted centre",
+        statement=r"The start that minimises $\sum_i p_i \|\phi_i - \theta_i^\star\|^2$ over quadratics is the mean of "
+        r"the optima with weights $p_i (I - \alpha H_i)^{2K}$: what steps solve has no say.",
+        chapter="book/principles/the-compromise",
+        function="mamlkit.closed_form.quadratic.weighted_centre",
+        test="tests/closed_form/test_quadratic.py::test_r9_r9a_no_search_finds_a_better_centre",
+        exercise="",
+    ),
+    "R9a": Claim(
+        title="the loss as judge",
+        statement=r"If the loss judges in place of the distance, the weights are $p_i H_i (I - \alpha H_i)^{2K}$. In "
+        r"one dimension, for $0 \le \alpha h \le 1$, the greatest belongs to $\alpha h = 1/(2K+1)$; at $\alpha = 0$ "
+        r"this is joint training, which follows the steep tasks.",
+        chapter="book/principles/the-compromise",
+        function="mamlkit.closed_form.quadratic.weighted_centre",
+        test="tests/closed_form/test_quadratic.py::test_r9_r9a_no_search_finds_a_better_centre",
+        exercise="",
+    ),
     "R10": Claim(
         title="one step is a posterior mode",
         statement=r"For Gaussian tasks with $n$ examples of variance $s^2$ one step on the summed loss from $\mu$ is "
@@ -138,34 +168,23 @@ CLAIMS = {
         test="tests/closed_form/test_evidence.py::test_r12_the_start_of_the_lowest_outer_loss",
         exercise="",
     ),
-    "R8": Claim(
-        title="the best start of linear regressions",
-        statement=r"With $n$ support rows, one inner step and $T = I - \tfrac{\alpha}{n} X_S^\top X_S$, the outer loss "
-        r"is lowest at $[\sum M]^{-1} \sum v$ with $M = T^\top X_Q^\top X_Q T$ and "
-        r"$v = T^\top X_Q^\top (y_Q - \tfrac{\alpha}{n} X_Q X_S^\top y_S)$; where the sum is singular, the shortest of "
-        r"all lowest points is the one that descent from zero reaches.",
-        chapter="book/principles/the-compromise",
-        function="mamlkit.closed_form.linear.optimal_init",
-        test="tests/closed_form/test_linear.py::test_r8_no_search_finds_a_better_start",
+    "R13": Claim(
+        title="batch norm: whose mean",
+        statement=r"With means that spread by $s_b$ between tasks and activations by $s_w$ within, the squared error "
+        r"of the mean is $(1 - w)^2 s_b^2 + w^2 s_w^2 / n_s$ if the support set has the weight $w$: $s_b^2$ for the "
+        r"global mean, $s_w^2 / n_s$ for the support set's, and least at $w = s_b^2 / (s_b^2 + s_w^2 / n_s)$.",
+        chapter="book/principles/batch-norm",
+        function="mamlkit.closed_form.normalisation.mean_error",
+        test="tests/closed_form/test_normalisation.py::test_r13_bias_and_variance_of_simulated_tasks",
         exercise="",
     ),
-    "R9": Claim(
-        title="the weighted centre",
-        statement=r"The start that minimises $\sum_i p_i \|\phi_i - \theta_i^\star\|^2$ over quadratics is the mean of "
-        r"the optima with weights $p_i (I - \alpha H_i)^{2K}$: what steps solve has no say.",
-        chapter="book/principles/the-compromise",
-        function="mamlkit.closed_form.quadratic.weighted_centre",
-        test="tests/closed_form/test_quadratic.py::test_r9_r9a_no_search_finds_a_better_centre",
-        exercise="",
-    ),
-    "R9a": Claim(
-        title="the loss as judge",
-        statement=r"If the loss judges in place of the distance, the weights are $p_i H_i (I - \alpha H_i)^{2K}$. In "
-        r"one dimension, for $0 \le \alpha h \le 1$, the greatest belongs to $\alpha h = 1/(2K+1)$; at $\alpha = 0$ "
-        r"this is joint training, which follows the steep tasks.",
-        chapter="book/principles/the-compromise",
-        function="mamlkit.closed_form.quadratic.weighted_centre",
-        test="tests/closed_form/test_quadratic.py::test_r9_r9a_no_search_finds_a_better_centre",
+    "R14": Claim(
+        title="leave one task out",
+        statement=r"The ratio $R$ of the mean loss of tasks left out to the mean loss of tasks trained on costs "
+        r"$T + 1$ trainings; if all tasks have one quadratic loss up to its minimum, it is $(T / (T - 1))^2$.",
+        chapter="book/principles/meta-overfitting",
+        function="mamlkit.diagnostics.leave_one_task_out",
+        test="tests/test_diagnostics.py::test_r14_equal_bowls_have_a_ratio_of_their_number_alone",
         exercise="",
     ),
     "R15": Claim(
