@@ -103,7 +103,7 @@ def code(source, **fields):
     }
 
 
-STEP = "phi = theta - alpha * (A @ theta + b)  # the inner step looks at the support loss alone"
+STEP = "phi = theta - alpha * (A @ theta + b)"
 HELPER = "def inner_step(theta, A, b, alpha):\n    return theta - alpha * (A @ theta + b)\n"
 
 
