@@ -64,7 +64,7 @@ def _valleys(curvatures: Array, alpha: float, num_steps: int, found: WeightedCen
     if found is not None:
         ends = OPTIMA + (1 - alpha * curvatures) ** num_steps * (found.centre - OPTIMA)
         ends = np.column_stack([ends, curvatures * (ends - OPTIMA) ** 2 / 2])
-        marks.append(Mark("points", "ends", "support", ends, label=_("φ: where the walks end")))
+        marks.append(Mark("points", "ends", "task_a", ends, label=_("φ: where the walks end")))
         marks.append(Mark("line", "centre", "maml", [[found.centre, 0], [found.centre, 4]], label=_("the best start")))
     marks.append(Mark("line", "mean", "joint", [[0, 0], [0, 4]], label=_("plain mean of the optima")))
     centre = _("anywhere: a step solves every task") if found is None else float(found.centre)

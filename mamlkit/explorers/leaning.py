@@ -35,11 +35,11 @@ def leaning_scene(
            [ 1. , -1. ]])
     """
     x = as_vector("x", x)
-    marks = [
-        Mark("line", f"mean_{kind}", "truth", np.column_stack([x, as_vector("means", mean)]), label=label, tag=kind)
-        for label in [_("mean waves of kinds A and B")]
-        for kind, mean in zip("AB", means, strict=True)
-    ]
+    marks, label = [], _("mean waves of kinds A and B")
+    for kind, mean in zip("AB", means, strict=True):
+        wave = np.column_stack([x, as_vector("means", mean, size=len(x))])
+        marks.append(Mark("line", f"mean_{kind}", "truth", wave, label=label))
+        marks.append(Mark("points", f"peak_{kind}", "truth", wave[[wave[:, 1].argmax()]], tag=kind))
     marks += _band("joint", x, as_array("joint", joint, ndim=2), _("start from joint training"))
     return Panels({steep: _panel(steep, x, marks, as_array("maml", lines, ndim=2)) for steep, lines in maml.items()})
 
