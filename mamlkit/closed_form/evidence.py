@@ -61,7 +61,7 @@ def outer_centre(task_means: ArrayLike, *, inner_lr: float, noise_var: float, n:
     task_means : array_like, shape (T,)
         The tasks' true means theta_t, which large query sets reveal.
     inner_lr, noise_var
-        As for :func:`mamlkit.closed_form.gaussian.adapt_mean`.
+        As for :func:`~mamlkit.closed_form.gaussian.adapt_mean`.
     n : int or array_like of int, shape (T,)
         Number of support examples.
 

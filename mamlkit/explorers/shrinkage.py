@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mamlkit.explorers.explorer import Explorer
 
 STEEPEST = 2.0
-STEP_RATES = np.arange(1, 21) / 20
+STEP_RATES = np.arange(4, 21) / 20
 STEPS = (1, 2, 3, 5, 10, 30)
 
 
@@ -66,11 +66,11 @@ def stopping_scene(alpha: float, num_steps: int) -> Panels:
         _("The share of the start that is left, against curvature: the walk's falls below that of the ridge penalty."),
     )
     across_label = _("curvature h of the support loss")
-    left = Axes(across_label, _("precision of the prior"), (0.0, STEEPEST), (0.0, 4.2))
+    left = Axes(across_label, _("precision of the prior"), (0.0, STEEPEST), (0.0, 5.2))
     right = Axes(across_label, _("share of the start that is left"), (0.0, STEEPEST), (-0.03, 1.03))
     return Panels(
         {
-            "prior": Scene(left, _outside(prior, alpha, 4.2), readouts, alts[0]),
+            "prior": Scene(left, _outside(prior, alpha, 5.2), readouts, alts[0]),
             "kept": Scene(right, _outside(kept, alpha, 1.03), [], alts[1]),
         }
     )
@@ -96,9 +96,9 @@ def stopping_explorer() -> Explorer:
             answer=_("A straight line, 1/α − h: the formula for the mean, with the curvature h = n/s²."),
         ),
         Prompt(
-            _("Ten steps of rate 0.05 or one of rate 0.5: where do the two priors differ?"),
-            state={"alpha": 0.05, "num_steps": 10},
-            answer=_("Not at curvature 0. In steep directions ten short steps hold on to more of the start."),
+            _("Two steps of rate 0.25 or one of rate 0.5: where do the two priors differ?"),
+            state={"alpha": 0.25, "num_steps": 2},
+            answer=_("Not at curvature 0. In steep directions two short steps hold on to more of the start."),
         ),
         Prompt(
             _("Take thirty steps. Which directions still feel where the walk began?"),
@@ -171,7 +171,7 @@ def weights_scene(counts: ArrayLike, *, inner_lr: float, noise_var: float, prior
     counts : array_like of int, shape (T,)
         Numbers of support examples, increasing.
     inner_lr, noise_var, prior_var : float
-        As in :mod:`mamlkit.closed_form.gaussian`.
+        Rate, noise and spread of the tasks, as in the closed forms.
 
     Examples
     --------
