@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WITHIN = 1.0  # the spread within a task is the unit of all errors
 SIZES = tuple(range(1, 21))
 SPREADS = np.arange(2, 21) / 10
-TOP = 2.1
+TOP = 1.25  # an error of G above it leaves the frame; the numbers beside it say how large it is
 ROLES = {"G": "joint", "P": "support", "mixture": "maml"}
 
 
@@ -95,16 +95,16 @@ def _crossing(support_size: int, spread: float) -> str:
 
 def _parts(support_size: int, spread: float) -> Scene:
     parts = (_("bias²"), _("variance"), _("sum"))
-    marks = [Mark("line", "level", "guide", [[-0.5, 0.0], [2.5, 0.0]])]
-    for offset, (strategy, role) in zip((-0.27, 0.0, 0.27), ROLES.items(), strict=True):
+    marks = [Mark("line", "level", "guide", [[-0.7, 0.0], [10.7, 0.0]])]
+    for place, (strategy, role) in enumerate(ROLES.items()):
         heights = _errors(strategy, spread)[support_size - 1]
-        marks.append(
-            Mark("bars", strategy, role, np.column_stack([np.arange(3) + offset, heights]), label=_labels()[strategy])
-        )
-    marks += [
-        Mark("words", f"part_{i}", "guide", [[i, -0.13]], tag=part) for i, part in enumerate(parts)
-    ]  # below the bars
-    axes = Axes(_("what the error consists of"), _("squared error of the mean"), (-0.5, 2.5), (-0.25, TOP))
+        tops = np.column_stack([4 * np.arange(3) + place, heights])
+        marks.append(Mark("bars", strategy, role, tops, label=_labels()[strategy]))
+    for group, part in enumerate(parts):
+        marks.append(Mark("words", f"part_{group}", "guide", [[4 * group + 1, -0.09]], tag=part))
+    axes = Axes(
+        _("what the error consists of"), _("squared error of the mean"), (-0.7, 10.7), (-0.18, TOP), frame=False
+    )
     alt = _(
         "Three groups of bars: squared bias, variance and their sum, for the global mean, the support mean, the mix."
     )

@@ -25,7 +25,7 @@ RATES = np.array([0.0, 0.1, 0.2, 0.4, 0.6])
 COUNTS = (3, 4, 6, 8, 12, 16)
 OUTLIER = ("none", "one")
 WEIGHTS = 4  # of each linear regression
-TOP, TOP_RATIO = 7.0, 6.0
+TOP, TOP_RATIO = 4.8, 6.0
 
 
 def family(num_tasks: int, outlier: str = "none", *, seed: int = 5) -> list[QuadraticTask]:
@@ -42,7 +42,7 @@ def family(num_tasks: int, outlier: str = "none", *, seed: int = 5) -> list[Quad
     rng = np.random.default_rng(seed)
     tasks = [_regression(rng) for _task in range(as_count("num_tasks", num_tasks, minimum=1))]
     if outlier == "one":
-        tasks[0] = _regression(np.random.default_rng(seed), shift=1.2 * np.array([1.0, -1.0, 1.0, -1.0]))
+        tasks[0] = _regression(np.random.default_rng(seed), shift=0.9 * np.array([1.0, -1.0, 1.0, -1.0]))
     return tasks
 
 
@@ -73,7 +73,7 @@ def left_out(alpha: float, num_tasks: int, outlier: str = "none") -> LeftOut:
 
 
 def leave_one_out_scene(alpha: float, tasks: int, outlier: str) -> Panels:
-    """Return each task's loss when it was there and when it was left out, and beside it R against the number of tasks.
+    """Return each task's loss when it was left out and when it was not, and beside it R against the number of tasks.
 
     Parameters
     ----------
@@ -97,10 +97,10 @@ def leave_one_out_scene(alpha: float, tasks: int, outlier: str) -> Panels:
 def _losses(found: LeftOut) -> Scene:
     number = np.arange(1, len(found.training) + 1)
     marks = [
-        Mark("bars", name, role, np.column_stack([number + offset, losses]), label=label)
-        for name, role, offset, losses, label in (
-            ("held_out", "query", -0.2, found.held_out, _("task left out")),
-            ("training", "maml", 0.2, found.training, _("task among those trained on")),
+        Mark(kind, name, role, np.column_stack([number, losses]), label=label)
+        for kind, name, role, losses, label in (
+            ("bars", "held_out", "query", found.held_out, _("task left out")),
+            ("points", "training", "maml", found.training, _("task among those trained on")),
         )
     ]
     readouts = [
@@ -108,7 +108,7 @@ def _losses(found: LeftOut) -> Scene:
         Readout("mean_held_out", _("mean held-out loss"), float(found.held_out.mean()), digits=2),
     ]
     axes = Axes(_("task"), _("query loss after one step"), (0.3, COUNTS[-1] + 0.7), (0.0, TOP))
-    alt = _("Two bars for each task: its loss when it was left out of training, and when it was not.")
+    alt = _("For each task a bar, its loss when it was left out of training, and a dot, its loss when it was not.")
     return Scene(axes, marks, readouts, alt)
 
 
@@ -147,7 +147,7 @@ def leave_one_out_explorer() -> Explorer:
             answer=_("By a third or so. The family is healthy: fifteen tasks say nearly as much as sixteen."),
         ),
         Prompt(
-            _("Keep four of them. Which of the two bars has changed more?"),
+            _("Keep four of them. What has become of the two mean losses?"),
             state={"alpha": 0.4, "tasks": 4, "outlier": "none"},
             answer=_(
                 "The training loss is lower than with sixteen tasks, and the held-out loss higher: θ fits the few."
@@ -161,7 +161,7 @@ def leave_one_out_explorer() -> Explorer:
         Prompt(
             _("One task of twelve is far from the others. Does R give the alarm?"),
             state={"alpha": 0.2, "tasks": 12, "outlier": "one"},
-            answer=_("No. The outlier is as bad in training, so the ratio stays. Its pair of bars tells."),
+            answer=_("No. The outlier is as bad in training, so the ratio stays. Its own bar and dot tell."),
         ),
         Prompt(
             _("And one of six?"),

@@ -25,7 +25,7 @@ def mark(panels, panel, name):
 
 @pytest.mark.parametrize("outlier", OUTLIER)
 @pytest.mark.parametrize("alpha", [0.0, 0.4])
-def test_the_bars_are_losses_of_initialisations_found_by_descent(alpha, outlier):
+def test_bars_and_dots_are_losses_of_initialisations_found_by_descent(alpha, outlier):
     """Against a numerical search for the best initialisation, which knows no closed form."""
     tasks = family(4, outlier)
 
@@ -72,7 +72,7 @@ def test_what_the_prompts_answer():
     assert twelve.ratio == pytest.approx(left_out(0.2, 12).ratio, abs=0.05)
     for losses in (twelve.training, twelve.held_out):
         assert losses.argmax() == 0
-        assert losses[0] > 2 * losses[1:].max()
+        assert losses[0] > 1.5 * losses[1:].max()
     assert left_out(0.4, 6, "one").flagged
     assert not left_out(0.4, 6).flagged
 
