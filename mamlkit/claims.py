@@ -91,4 +91,33 @@ CLAIMS = {
         test="tests/test_cost.py::test_arithmetic_and_memory_follow_the_theory",
         exercise="exercises/e03_maml_by_automatic_differentiation",
     ),
+    "R5": Claim(
+        title="the gap that the shortcut leaves",
+        statement=r"Two inner steps on curvature $a$ with query loss $\tfrac d2 \theta^2$: MAML's gradient minus "
+        r"FOMAML's is $d\,\theta_2\,\big((1 - \alpha a)^2 - 1\big)$.",
+        chapter="book/principles/first-order",
+        function="mamlkit.closed_form.quadratic.first_order_gap",
+        test="tests/closed_form/test_quadratic.py::test_r5_gap_of_two_steps_in_one_dimension",
+        exercise="",
+    ),
+    "R5a": Claim(
+        title="where the gap is widest, and where it vanishes",
+        statement=r"With $\theta_2 = (1 - \alpha a)^2 \theta_0$ the absolute gap is widest at "
+        r"$\alpha a = 1 \mp 1/\sqrt 2$, a quarter of the plain gradient, and vanishes at $0$, $1$ and $2$. Only the "
+        r"relative gap grows, and only on $0 < \alpha a < 1$.",
+        chapter="book/principles/first-order",
+        function="mamlkit.closed_form.first_order.gap",
+        test="tests/closed_form/test_first_order.py::test_r5a_two_steps_the_whole_way",
+        exercise="",
+    ),
+    "R5b": Claim(
+        title="one family",
+        statement=r"To first order in $\alpha$ the mean direction of each method is "
+        r"$\text{AvgGrad} - \alpha\, s\, \text{AvgGradInner}$, with $s = 2K$ for MAML, $K$ for FOMAML, $(K - 1)/2$ for "
+        r"Reptile (divided by $\alpha K$) and $0$ for joint training.",
+        chapter="book/principles/first-order",
+        function="mamlkit.closed_form.first_order.inner_weight",
+        test="tests/closed_form/test_first_order.py::test_r5b_the_remainder_of_the_expansion_is_of_second_order",
+        exercise="",
+    ),
 }

@@ -33,7 +33,7 @@ ROLES: dict[str, Style] = {
     "fomaml": Style("#a8216f", "#ff86c3", dash=(8, 3.5), marker="triangle", width=3.0),
     "reptile": Style("#5a3fc0", "#b3a4ff", dash=(4, 2, 1, 2), marker="diamond", width=3.0),
     "naive": Style("#6f6000", "#e0c94a", dash=(2, 3, 6, 3), marker="diamond", width=3.0),  # one Jacobian for K steps
-    "joint": Style("#8a4b12", "#e0a365", dash=(10, 3, 2, 3), marker="square", width=2.6),  # one model for all tasks
+    "joint": Style("#8a4b12", "#dcb27e", dash=(10, 3, 2, 3), marker="square", width=2.6),  # one model for all tasks
     "scratch": Style("#606060", "#b5b5b5", dash=(3, 3), marker="diamond", width=2.2),
     "plain": Style("#606060", "#b5b5b5", dash=(8, 2, 2, 2), marker="diamond", width=2.2),  # a gradient, no inner loop
     "baseline": Style("#00707a", "#4fc8d6", dash=(4, 3), marker="square"),  # what practitioners use today

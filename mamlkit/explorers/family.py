@@ -47,7 +47,7 @@ def family_scene(alpha: float, num_steps: int, theta: ArrayLike) -> Panels:
     --------
     >>> panels = family_scene(0.0, 2, [0.3, 1.5])
     >>> [str(readout) for readout in panels.readouts]
-    ['0.0°', '0.0°', '0.0°']
+    ['0°', '0°', '0°']
     """
     alpha, num_steps = as_nonnegative("alpha", alpha), as_count("num_steps", num_steps, minimum=1)
     plane = _plane(alpha, num_steps, as_vector("theta", theta, size=2))
@@ -134,7 +134,7 @@ def _multipliers(alpha: float, num_steps: int) -> Scene:
         end = min(1.0, 1 / weight) if weight else 1.0
         marks.append(Mark("line", f"{method}_tangent", "guide", [[0.0, 1.0], [end, 1 - weight * end]]))
     steep = alpha * STEEP
-    marks.append(Mark("line", "steepest", "axes", [[steep, 0.0], [steep, 1.05]], label=_("steepest axis of A")))
+    marks.append(Mark("line", "steepest", "task_a", [[steep, 0.0], [steep, 1.05]], label=_("steepest axis of A")))
     alt = _(
         "What each method makes of the plain gradient, against α times the curvature of an axis. All four curves start "
         "at 1; dashed tangents there have the slopes −2K for MAML, −K for FOMAML, −(K − 1)/2 for Reptile, and 0."
@@ -171,7 +171,7 @@ def family_explorer() -> Explorer:
         Prompt(
             _("Look at the four points without arrows. Do the methods end in the same place?"),
             state={**start, "alpha": 0.4, "num_steps": 2},
-            answer=_("No. The flat axis of task B counts for more and more, from joint training to MAML."),
+            answer=_("No. Reptile rests close to joint training; FOMAML and MAML each rest somewhere else."),
         ),
     ]
     return Explorer(

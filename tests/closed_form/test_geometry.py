@@ -57,7 +57,9 @@ def test_r6_a_head_that_does_not_read_the_feature_is_dead():
     assert feature_gradient(0.0).v == 0
 
 
-@pytest.mark.parametrize(("w", "v"), [([1, 0], 2.0), ([0.4, 0.8], 2.0), ([0.4, 0.8], -2.0), ([-1, 3], 1.0), ([0, 1], 1)])
+@pytest.mark.parametrize(
+    ("w", "v"), [([1, 0], 2.0), ([0.4, 0.8], 2.0), ([0.4, 0.8], -2.0), ([-1, 3], 1.0), ([0, 1], 1)]
+)
 def test_accuracy_by_counting(w, v):
     x = np.random.default_rng(1).normal(size=(400_000, 2))
     right = np.sign(v * x @ w) == np.sign(x[:, 1])
