@@ -120,4 +120,33 @@ CLAIMS = {
         test="tests/closed_form/test_first_order.py::test_r5b_the_remainder_of_the_expansion_is_of_second_order",
         exercise="",
     ),
+    "R6": Claim(
+        title="turning a feature",
+        statement=r"With inputs $x \sim N(0, I)$, score $v\,(w \cdot x)$, logistic loss and the task "
+        r"$y = \operatorname{sign}(x_2)$, the feature $w = (1, 0)$ has the slope "
+        r"$\partial L / \partial w_2 = -v / \sqrt{2\pi}$: a step turns it the right way, unless $v = 0$. Frozen, it "
+        r"leaves the accuracy at $\tfrac12$.",
+        chapter="book/principles/geometry",
+        function="mamlkit.closed_form.geometry.feature_gradient",
+        test="tests/closed_form/test_geometry.py::test_r6_the_gradient_by_quadrature",
+        exercise="",
+    ),
+    "R7": Claim(
+        title="alignment and the length of a step",
+        statement=r"With distance $D$ to the optimum, gradient length $g$ and alignment $c$, one step leaves "
+        r"$\|\phi - \theta^\star\|^2 = D^2 - 2 \alpha g D c + \alpha^2 g^2$.",
+        chapter="book/principles/geometry",
+        function="mamlkit.closed_form.geometry.distance_after_step",
+        test="tests/closed_form/test_geometry.py::test_r7_the_distance_of_a_step_that_is_taken",
+        exercise="",
+    ),
+    "R7a": Claim(
+        title="the worst alignment on a quadratic",
+        statement=r"On a quadratic with condition number $\kappa$ the alignment is nowhere below "
+        r"$2\sqrt\kappa / (\kappa + 1)$; there the best step leaves $(\kappa - 1)/(\kappa + 1)$ of the distance.",
+        chapter="book/principles/geometry",
+        function="mamlkit.closed_form.geometry.worst_alignment",
+        test="tests/closed_form/test_geometry.py::test_r7a_the_worst_place_on_a_quadratic",
+        exercise="",
+    ),
 }

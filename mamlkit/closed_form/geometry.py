@@ -44,7 +44,7 @@ def feature_gradient(v: float) -> FeatureGradient:
     """
     v = as_number("v", v)
     c = _mean_slope(v)
-    return FeatureGradient(np.array([v**2 * c, -v / np.sqrt(2 * np.pi)]), v * c)
+    return FeatureGradient(np.array([v**2 * c, 0.0 - v / np.sqrt(2 * np.pi)]), v * c)
 
 
 def turned_feature(v: float, *, inner_lr: float) -> Array:
@@ -76,7 +76,9 @@ def feature_accuracy(w: ArrayLike, v: float) -> float:
 
 
 def alignment(gradient: ArrayLike, to_optimum: ArrayLike) -> float:
-    r"""Return :math:`c = -\cos(\nabla L(\theta),\, \theta^\star - \theta)`: 1 if a step heads for the optimum (claim R7).
+    r"""Return the cosine of a step and the way to the optimum: 1 if the step heads straight for it (claim R7).
+
+    .. math:: c = -\cos(\nabla L(\theta),\, \theta^\star - \theta)
 
     Parameters
     ----------

@@ -75,8 +75,8 @@ def _valley(alpha: float, condition: float, theta: Array, gradient: Array, c: fl
     ]
     axes = Axes(_("steep direction"), _("flat direction"), (-3.0, 3.0), (-2.6, 2.6), equal=True)
     alt = _(
-        "Elliptic contours of a valley with its optimum in the middle. From the start θ, on a circle about the optimum, "
-        "one line leads to the optimum and an arrow shows the gradient step to φ."
+        "Elliptic contours of a valley with its optimum in the middle. From the start θ, on a circle about the "
+        "optimum, one line leads to the optimum and an arrow shows the gradient step to φ."
     )
     return Scene(axes, marks, readouts, alt)
 
@@ -99,8 +99,8 @@ def _distances(alpha: float, c: float, g: float) -> Scene:
         marks.append(Mark("points", "best", "optimum", [[best, DISTANCE * np.sqrt(max(0.0, 1 - c**2))]]))
     axes = Axes(_("inner learning rate α"), _("distance from the optimum"), (0.0, float(RATES[-1])), (0.0, 3.0))
     alt = _(
-        "The distance from the optimum after one step, against the rate: it falls, has a lowest point, marked by a star "
-        "where it lies in the picture, and rises again. A second curve shows a step of the same length, aimed perfectly."
+        "The distance from the optimum after one step, against the rate: it falls, has a lowest point, marked by a "
+        "star where it lies in the picture, and rises again. A second curve shows a step as long, aimed perfectly."
     )
     return Scene(axes, marks, [], alt)
 

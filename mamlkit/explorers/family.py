@@ -100,7 +100,7 @@ def _plane(alpha: float, num_steps: int, theta: Array) -> Scene:
         marks.append(
             Mark("ellipses", f"task_{letter}", f"task_{letter}", rings, label=label, tag=letter.upper(), radii=RADII)
         )
-    for method, label in labels.items():
+    for method in labels:
         marks.append(Mark("points", f"rest_{method}", method, [resting_point(method, alpha, num_steps)]))
     arrows = {method: _direction(method, alpha, num_steps, theta) for method in labels}
     for method in ("joint", "reptile", "fomaml", "maml"):

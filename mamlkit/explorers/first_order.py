@@ -106,8 +106,8 @@ def _gap(product: float, num_steps: int) -> Scene:
         Readout("relative", _("relative gap"), share),
     ]
     alt = _(
-        "The gap between the two gradients against α times the curvature: absolute, with stars where it is widest below "
-        "1, at 1 and at 2, and as a share of FOMAML’s gradient, which rises up to 1."
+        "The gap between the two gradients against α times the curvature: absolute, with stars where it is widest "
+        "below 1, at 1 and at 2, and as a share of FOMAML’s gradient, which rises up to 1."
     )
     return Scene(Axes(_("α a, rate times curvature"), _("gap"), (0.0, 2.05), (0.0, 2.1)), marks, readouts, alt)
 
