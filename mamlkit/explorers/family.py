@@ -67,7 +67,7 @@ def _tasks() -> list[tuple[Array, Array, Array]]:
 @lru_cache(maxsize=512)
 def _maps(method: str, alpha: float, num_steps: int) -> list[Array]:
     """Return for each task the matrix that takes theta minus its optimum to the method's direction."""
-    maps = []
+    maps: list[Array] = []
     for curvatures, axes, _optimum in _tasks():
         sizes = curvatures * first_order.multiplier(method, alpha * curvatures, num_steps=num_steps)
         maps.append((axes * sizes) @ axes.T)
@@ -94,8 +94,8 @@ def resting_point(method: str, alpha: float, num_steps: int) -> Array:
 
 def _plane(alpha: float, num_steps: int, theta: Array) -> Scene:
     marks, labels = [], _labels()
-    for letter, (curvatures, axes, optimum) in zip("ab", _tasks(), strict=True):
-        rings = [optimum, *(axes / np.sqrt(curvatures)).T]
+    for letter, (curvatures, turn, optimum) in zip("ab", _tasks(), strict=True):
+        rings = [optimum, *(turn / np.sqrt(curvatures)).T]
         label = {"a": _("task A"), "b": _("task B")}[letter]
         marks.append(
             Mark("ellipses", f"task_{letter}", f"task_{letter}", rings, label=label, tag=letter.upper(), radii=RADII)
