@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DISTANCE = 2.0
 RATES = np.arange(23) / 10
-CONDITIONS = (1.0, 2.0, 4.0, 9.0, 16.0)
+CONDITIONS = (1, 2, 4, 9, 16)
 ANGLES = np.arange(0.0, 91.0, 7.5)
 WORST_OF_NINE = 22.5  # the angle of the grid next to the worst at condition number 9, 18.4°
 
@@ -122,24 +122,24 @@ def alignment_explorer() -> Explorer:
     prompts = [
         Prompt(
             _("In a round valley, condition number 1, move the start around. What happens to c?"),
-            state={"alpha": 1.0, "condition": 1.0, "angle": 30.0},
+            state={"alpha": 1.0, "condition": 1, "angle": 30.0},
             answer=_("Nothing: it is 1 everywhere, and the step of rate 1 ends at the optimum from anywhere."),
         ),
         Prompt(
             _("Take condition number 9 and put the start on the flat axis. What are c and the gain?"),
-            state={"alpha": 1.0, "condition": 9.0, "angle": 0.0},
+            state={"alpha": 1.0, "condition": 9, "angle": 0.0},
             answer=_("c is 1, and yet the step hardly gains: the gradient is short there, and the step with it."),
         ),
         Prompt(
             _("Where is c least at condition number 9?"),
-            state={"alpha": 1.0, "condition": 9.0, "angle": WORST_OF_NINE},
+            state={"alpha": 1.0, "condition": 9, "angle": WORST_OF_NINE},
             answer=_(
                 "Near 18° from the flat axis: it is 0.6 there. Even the best step leaves four fifths of the distance."
             ),
         ),
         Prompt(
             _("Put the start on the steep axis and take α = 2.1. Aligned, and closer?"),
-            state={"alpha": 2.1, "condition": 9.0, "angle": 90.0},
+            state={"alpha": 2.1, "condition": 9, "angle": 90.0},
             answer=_("Aligned, c = 1, and further away than before: the step is more than twice as long as the way."),
         ),
     ]
@@ -149,6 +149,6 @@ def alignment_explorer() -> Explorer:
         name="alignment",
         prompts=prompts,
         alpha=Slider(RATES, 1.0, _("inner learning rate α"), digits=1),
-        condition=Choice(CONDITIONS, 9.0, _("condition number"), names=[f"{value:g}" for value in CONDITIONS]),
+        condition=Choice(CONDITIONS, 9, _("condition number")),
         angle=Slider(ANGLES, 30.0, _("where the start lies, in degrees from the flat axis"), digits=1),
     )

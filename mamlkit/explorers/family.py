@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 STEEP = 2.0  # the largest curvature of the two tasks
 RATES = np.arange(11) / 25  # up to α h = 0.8
 STEPS = (1, 2, 5)
+START = (-1.8, -0.6)  # where the arrows fan out
 RADII = (0.4, 0.8, 1.2, 1.6)
 PRODUCTS = np.linspace(0.0, 1.0, 41)
 
@@ -148,7 +149,7 @@ def family_explorer() -> Explorer:
     from mamlkit.explorers.controls import Choice, Point, Prompt, Slider
     from mamlkit.explorers.explorer import Explorer
 
-    start = {"theta": (0.3, 1.5)}
+    start = {"theta": START}
     prompts = [
         Prompt(
             _("At α = 0, how many arrows are there?"),
@@ -179,7 +180,7 @@ def family_explorer() -> Explorer:
         title=_("Four arrows, one family"),
         name="family",
         prompts=prompts,
-        alpha=Slider(RATES, 0.16, _("inner learning rate α"), digits=2, play=True),
+        alpha=Slider(RATES, 0.2, _("inner learning rate α"), digits=2, play=True),
         num_steps=Choice(STEPS, 2, _("inner steps K")),
-        theta=Point((-3.0, -2.4), (3.0, 2.4), (0.3, 1.5), _("initialisation θ"), mark="theta", step=0.1, panel="plane"),
+        theta=Point((-3.0, -2.4), (3.0, 2.4), START, _("initialisation θ"), mark="theta", step=0.1, panel="plane"),
     )

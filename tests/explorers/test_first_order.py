@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mamlkit.explorers.family import RATES as FAMILY_RATES
-from mamlkit.explorers.family import family_explorer, family_scene, resting_point
+from mamlkit.explorers.family import START, family_explorer, family_scene, resting_point
 from mamlkit.explorers.first_order import CURVATURES, RATES, WIDEST, gap_explorer, gap_scene
 from mamlkit.explorers.quadratic import landscape_tasks
 
@@ -81,7 +81,7 @@ def test_the_four_arrows_are_those_of_walks(alpha, num_steps):
 
 def angles(alpha, num_steps):
     """Degrees between joint training's arrow and each other one, at the start of the figure."""
-    panels = family_scene(alpha, num_steps, [0.3, 1.5])
+    panels = family_scene(alpha, num_steps, START)
     joint, *others = (mark(panels, "plane", name).xy[1] for name in ("joint", "reptile", "fomaml", "maml"))
     cosines = [joint @ other / np.linalg.norm(joint) / np.linalg.norm(other) for other in others]
     return np.degrees(np.arccos(np.clip(cosines, -1, 1)))
