@@ -7,7 +7,7 @@ SPLIT  := -n 2 --dist loadfile
 NBVAL  := -o addopts= --nbval-lax --nbval-cell-timeout=120 book solutions
 CODE   := $(shell find mamlkit _ext -name '*.py' -o -name '*.js' -o -name '*.css') _config.yml $(wildcard benchmarks/*.json)
 .DEFAULT_GOAL := help
-.PHONY: help env html book lab test quick browser notebooks lint format exercises grade bench picture words links lock clean
+.PHONY: help env html book lab test quick browser notebooks lint format exercises grade launch bench picture words links lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ exercises: env  ## derive exercises/ from solutions/
 
 grade: env  ## grade the notebooks in exercises/: a table of parts, points and advice
 	$(BIN)/python -m mamlkit.grade exercises
+
+launch: html  ## write what Binder and Colab open, with notebooks in plain Markdown, into _build/launch
+	$(BIN)/python _ext/launch.py
 
 bench:  ## mamlkit beside its peers, side by side on this machine; an environment of its own
 	PYTHON=$(PYTHON) sh benchmarks/setup.sh

@@ -1,6 +1,7 @@
 """The book's Sphinx glue: directives that tie the text to the code.
 
-``{claim} R1`` states one claim in a chapter, ``{claims}`` lists all of them.
+``{claim} R1`` states one claim in a chapter, ``{claims}`` lists all of them; ``{promises}`` lists what the grader
+promises.
 
 A claim's box ends in links to the function that computes it, the test that checks it and the exercise, so that a
 reader who doubts a line can follow it to its proof.
@@ -16,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from mamlkit.claims import CLAIMS, TO_COME, Claim
+from mamlkit.grade.promises import PROMISES, Promise
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,7 +36,7 @@ class ClaimDirective(SphinxDirective):
         self.state.document.note_explicit_target(box, box)
         box += nodes.title("", f"{label} · {CLAIMS[label].title}")
         self.state.nested_parse(self.content, self.content_offset, box)
-        box += self.parse_markdown(evidence(label, CLAIMS[label], self.config), "claim-evidence")
+        box += self.parse_markdown(evidence(label, CLAIMS[label], source(self.config)), "claim-evidence")
         return [box]
 
     def parse_markdown(self, text: str, css_class: str) -> nodes.Node:
@@ -53,17 +55,36 @@ class ClaimsDirective(ClaimDirective):
         return [self.entry(label, claim) for label, claim in CLAIMS.items()]
 
     def entry(self, label: str, claim: Claim) -> nodes.Node:
-        where = f"{{ref}}`chapter <{label.lower()}>` · {evidence(label, claim, self.config)}"
+        where = f"{{ref}}`chapter <{label.lower()}>` · {evidence(label, claim, source(self.config))}"
         lines = [f"**{label}** · {claim.title}", "", claim.statement, "", where]
         entry = nodes.container(classes=["claim-entry"])
         self.state.nested_parse(lines, self.content_offset, entry)
         return entry
 
 
-def evidence(label: str, claim: Claim, config) -> str:
-    """Return Markdown links to the function, the test and the exercise of a claim."""
+class PromisesDirective(SphinxDirective):
+    """What the grader promises, one after the other, each with where it holds and a link to its test."""
+
+    def run(self) -> list[nodes.Node]:
+        return [self.entry(label, promise) for label, promise in PROMISES.items()]
+
+    def entry(self, label: str, promise: Promise) -> nodes.Node:
+        file, name = promise.test.split("::")
+        test = f'[test]({source(self.config)}/tests/grade/{file} "{name}")'
+        lines = [f"**{label}** · {promise.says}", "", f"{promise.where} · {test}"]
+        entry = nodes.container(classes=["claim-entry"])
+        self.state.nested_parse(lines, self.content_offset, entry)
+        return entry
+
+
+def source(config) -> str:
+    """Return the address at which the files of the repository are shown."""
     options = config.html_theme_options
-    source = f"{options['repository_url']}/blob/{options['repository_branch']}"
+    return f"{options['repository_url']}/blob/{options['repository_branch']}"
+
+
+def evidence(label: str, claim: Claim, source: str) -> str:
+    """Return Markdown links to the function, the test and the exercise of a claim; `source` shows the files."""
     file, test = claim.test.split("::")
     links = [
         f"{{py:obj}}`{claim.function.removeprefix('mamlkit.')} <{claim.function}>`",
@@ -94,4 +115,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("live")
     app.add_directive("claim", ClaimDirective)
     app.add_directive("claims", ClaimsDirective)
+    app.add_directive("promises", PromisesDirective)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -44,7 +44,7 @@ CLAIMS = {
         chapter="book/principles/learning-to-learn",
         function="mamlkit.closed_form.compass.outer_loss",
         test="tests/closed_form/test_compass.py::test_r1a_the_best_initialisation_is_the_worst_average_model",
-        exercise="",
+        exercise="exercises/e01_the_adapted_loss",
     ),
     "R1b": Claim(
         title="the average wave",
@@ -147,6 +147,112 @@ CLAIMS = {
         chapter="book/principles/geometry",
         function="mamlkit.closed_form.geometry.worst_alignment",
         test="tests/closed_form/test_geometry.py::test_r7a_the_worst_place_on_a_quadratic",
+        exercise="",
+    ),
+    "R8": Claim(
+        title="the best start of linear regressions",
+        statement=r"With $n$ support rows, one inner step and $T = I - \tfrac{\alpha}{n} X_S^\top X_S$, the outer loss "
+        r"is lowest at $[\sum M]^{-1} \sum v$ with $M = T^\top X_Q^\top X_Q T$ and "
+        r"$v = T^\top X_Q^\top (y_Q - \tfrac{\alpha}{n} X_Q X_S^\top y_S)$; where the sum is singular, the shortest of "
+        r"all lowest points is the one that descent from zero reaches.",
+        chapter="book/principles/the-compromise",
+        function="mamlkit.closed_form.linear.optimal_init",
+        test="tests/closed_form/test_linear.py::test_r8_no_search_finds_a_better_start",
+        exercise="",
+    ),
+    "R9": Claim(
+        title="the weighted centre",
+        statement=r"The start that minimises $\sum_i p_i \|\phi_i - \theta_i^\star\|^2$ over quadratics is the mean of "
+        r"the optima with weights $p_i (I - \alpha H_i)^{2K}$: what steps solve has no say.",
+        chapter="book/principles/the-compromise",
+        function="mamlkit.closed_form.quadratic.weighted_centre",
+        test="tests/closed_form/test_quadratic.py::test_r9_r9a_no_search_finds_a_better_centre",
+        exercise="",
+    ),
+    "R9a": Claim(
+        title="the loss as judge",
+        statement=r"If the loss judges in place of the distance, the weights are $p_i H_i (I - \alpha H_i)^{2K}$. In "
+        r"one dimension, for $0 \le \alpha h \le 1$, the greatest belongs to $\alpha h = 1/(2K+1)$; at $\alpha = 0$ "
+        r"this is joint training, which follows the steep tasks.",
+        chapter="book/principles/the-compromise",
+        function="mamlkit.closed_form.quadratic.weighted_centre",
+        test="tests/closed_form/test_quadratic.py::test_r9_r9a_no_search_finds_a_better_centre",
+        exercise="",
+    ),
+    "R10": Claim(
+        title="one step is a posterior mode",
+        statement=r"For Gaussian tasks with $n$ examples of variance $s^2$ one step on the summed loss from $\mu$ is "
+        r"the MAP estimate under the prior $\mathcal N(\mu, \tau^2)$ if and only if "
+        r"$\tfrac1{\tau^2} = \tfrac1\alpha - \tfrac n{s^2}$, with $0 < \alpha \le s^2/n$.",
+        chapter="book/principles/hierarchical-bayes",
+        function="mamlkit.closed_form.gaussian.prior_precision",
+        test="tests/closed_form/test_gaussian.py::test_r10_one_step_is_the_posterior_mode",
+        exercise="",
+    ),
+    "R10a": Claim(
+        title="the best rate is the true prior's",
+        statement=r"From the start $\mu$ and for equal $n$ the outer loss is smallest at the rate that R10 gives "
+        r"for the true $\tau^2$.",
+        chapter="book/principles/hierarchical-bayes",
+        function="mamlkit.closed_form.gaussian.expected_error",
+        test="tests/closed_form/test_gaussian.py::test_r10a_the_best_rate_is_the_one_of_the_true_prior",
+        exercise="",
+    ),
+    "R11": Claim(
+        title="early stopping is a prior",
+        statement=r"$K$ steps on a quadratic with Hessian $A$ are the MAP estimate under a prior around $\theta$ with "
+        r"precision $A (I - \alpha A)^K [I - (I - \alpha A)^K]^{-1}$, while $0 < \alpha A \le I$.",
+        chapter="book/principles/hierarchical-bayes",
+        function="mamlkit.closed_form.gaussian.implied_prior_precision",
+        test="tests/closed_form/test_gaussian.py::test_r11_descent_and_the_search_for_the_mode_end_at_one_point",
+        exercise="",
+    ),
+    "R11a": Claim(
+        title="the evidence that the query set replaces",
+        statement=r"Under the prior $Q$ of R11 the log marginal likelihood of a quadratic task is $-\LS(\phi) - "
+        r"\tfrac12 (\phi - \theta)^\top Q (\phi - \theta) + \tfrac12 \log\det (I - \alpha A)^K$.",
+        chapter="book/principles/hierarchical-bayes",
+        function="mamlkit.closed_form.evidence.log_evidence",
+        test="tests/closed_form/test_evidence.py::test_r11a_the_evidence_is_the_integral",
+        exercise="",
+    ),
+    "R12": Claim(
+        title="two ways to learn a prior mean",
+        statement=r"With large query sets the outer loss weighs task means by $(1 - \alpha n_t/s^2)^2$, the marginal "
+        r"likelihood weighs sample means by $1/(\tau^2 + s^2/n_t)$: both equally for equal $n$, in opposite order for "
+        r"unequal $n_t \le s^2/\alpha$.",
+        chapter="book/principles/hierarchical-bayes",
+        function="mamlkit.closed_form.evidence.outer_centre",
+        test="tests/closed_form/test_evidence.py::test_r12_the_start_of_the_lowest_outer_loss",
+        exercise="",
+    ),
+    "R13": Claim(
+        title="batch norm: whose mean",
+        statement=r"With means that spread by $s_b$ between tasks and activations by $s_w$ within, the squared error "
+        r"of the mean is $(1 - w)^2 s_b^2 + w^2 s_w^2 / n_s$ if the support set has the weight $w$: $s_b^2$ for the "
+        r"global mean, $s_w^2 / n_s$ for the support set's, and least at $w = s_b^2 / (s_b^2 + s_w^2 / n_s)$.",
+        chapter="book/principles/batch-norm",
+        function="mamlkit.closed_form.normalisation.mean_error",
+        test="tests/closed_form/test_normalisation.py::test_r13_bias_and_variance_of_simulated_tasks",
+        exercise="",
+    ),
+    "R14": Claim(
+        title="leave one task out",
+        statement=r"The ratio $R$ of the mean loss of tasks left out to the mean loss of tasks trained on costs "
+        r"$T + 1$ trainings; if all tasks have one quadratic loss up to its minimum, it is $(T / (T - 1))^2$.",
+        chapter="book/principles/meta-overfitting",
+        function="mamlkit.diagnostics.leave_one_task_out",
+        test="tests/test_diagnostics.py::test_r14_equal_bowls_have_a_ratio_of_their_number_alone",
+        exercise="",
+    ),
+    "R15": Claim(
+        title="MAML without steps",
+        statement=r"As $\alpha \to 0$ MAML becomes joint training, and the gap is first order: $\theta_\alpha = "
+        r"\theta_J + \alpha\theta' + O(\alpha^2)$ with $\theta' = K [\sum \nabla^2 \LQ_i]^{-1} \sum \nabla(\nabla "
+        r"\LS_i \cdot \nabla \LQ_i)$ at $\theta_J$, where joint training has a single optimum.",
+        chapter="book/principles/the-compromise",
+        function="mamlkit.closed_form.joint.drift",
+        test="tests/closed_form/test_joint.py::test_r15_the_gap_to_joint_training_is_first_order_in_alpha",
         exercise="",
     ),
 }

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
+from types import CellType
 from typing import Any
 
 import torch
@@ -193,9 +194,10 @@ def _inside(value: Any) -> Iterable[Any]:
         return value
     if isinstance(value, partial):
         return (value.func, value.args, value.keywords)
-    return [cell.cell_contents for cell in getattr(value, "__closure__", None) or ()]
+    return [cell.cell_contents for cell in getattr(value, "__closure__", None) or () if cell != EMPTY]
 
 
+EMPTY = CellType()
 # An LSTM keeps its weights in a list besides, which follows its parameters.
 INTERNAL = vars(nn.Module()).keys() - {"_buffers"} | {"_flat_weights", "_flat_weight_refs"}
 WRAPPERS = {"DataParallel": "module", "DistributedDataParallel": "module", "OptimizedModule": "_orig_mod"}

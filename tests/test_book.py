@@ -9,10 +9,12 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from launch import BRANCH
 
 ROOT = Path(__file__).parents[1]
 BUILT = ROOT / "_build/html"
 NOTEBOOKS = sorted(ROOT.glob("book/**/*.ipynb")) + sorted(ROOT.glob("solutions/*.ipynb"))
+EXERCISES = sorted(ROOT.glob("exercises/*.ipynb")) + sorted(ROOT.glob("solutions/*.ipynb"))
 CHAPTERS = sorted(ROOT.glob("book/**/*.ipynb"))
 REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
 
@@ -34,6 +36,13 @@ def test_chapter_is_committed_without_outputs_in_short_cells(path):
             assert len(cell.source.splitlines()) <= (30 if "remove-input" in tags else 15), cell.source
             if "remove-cell" not in tags:
                 assert max(map(len, cell.source.splitlines())) <= 76, f"wider than the page: {cell.source}"
+
+
+@pytest.mark.parametrize("path", EXERCISES, ids=name)
+def test_code_of_an_exercise_is_no_wider_than_the_page(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code" and "hide-input" not in cell.metadata.get("tags", []):
+            assert max(map(len, cell.source.splitlines()), default=0) <= 76, cell.source
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)
@@ -74,13 +83,14 @@ class Links(HTMLParser):
 
 
 def launch_target(link):
-    """Return the path of the notebook that a Binder or Colab link opens, None for any other link."""
+    """Return the path of the notebook that a Binder or Colab link opens on the branch of plain notebooks, else None."""
     parts = urllib.parse.urlsplit(link)
     if parts.netloc == "mybinder.org":
+        assert parts.path.endswith(f"/{BRANCH}"), link
         query = urllib.parse.parse_qs(parts.query)["urlpath"][0]
         return re.sub(r"^lab/tree/", "", urllib.parse.unquote(query))
     if parts.netloc == "colab.research.google.com":
-        return urllib.parse.unquote(parts.path).split(f"/blob/{REPOSITORY['branch']}/")[1]
+        return urllib.parse.unquote(parts.path).split(f"/blob/{BRANCH}/")[1]
     return None
 
 

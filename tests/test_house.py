@@ -22,8 +22,9 @@ BENEATH = {  # what each part may import of the others, beside the checks of arg
     "engine": {"runtime"},
     "variants": {"engine", "runtime"},
     "cost": {"engine"},
+    "diagnostics": set(),
     "figures": {"reading", "roles", "scene"},
-    "explorers": {"closed_form", "figures", "reading", "roles", "scene", "tasks", "text"},
+    "explorers": {"closed_form", "diagnostics", "figures", "reading", "roles", "scene", "tasks", "text"},
 }
 
 

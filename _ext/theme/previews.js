@@ -36,7 +36,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   const later = (action, wait) => { clearTimeout(timer); timer = setTimeout(action, wait); };
-  for (const link of document.querySelectorAll("article a.reference.internal[href*='#']")) {
+  for (const link of document.querySelectorAll("article a.reference.internal[href*='#']:not(.mk-sets)")) {
     if (!contents.has(decodeURIComponent(link.hash.slice(1)))) continue;
     link.addEventListener("mouseenter", () => later(() => show(link), 250));
     link.addEventListener("mouseleave", () => later(hide, 300));

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -280,10 +280,15 @@ def weighted_centre(
     inner_lr: float,
     num_steps: int = 1,
     probs: ArrayLike | None = None,
+    judge: Literal["distance", "loss"] = "distance",
 ) -> WeightedCentre:
     r"""Return the theta that minimises the expected squared distance of phi to each task's optimum (claim R9).
 
     .. math:: \theta = \Big[\sum_i W_i\Big]^{-1} \sum_i W_i \theta_i^\star, \qquad W_i = p_i (I - \alpha H_i)^{2K}
+
+    The weights favour the tasks that do *not* get close to their optimum: one that is solved in a step weighs nothing.
+    With the loss as judge, :math:`\tfrac12 (\phi - \theta_i^\star)^\top H_i (\phi - \theta_i^\star)`, a curvature
+    counts once more (claim R9a): :math:`W_i = p_i H_i (I - \alpha H_i)^{2K}`. At alpha = 0 that is joint training.
 
     Parameters
     ----------
@@ -295,6 +300,8 @@ def weighted_centre(
         Inner learning rate alpha and number K of inner steps.
     probs : array_like, shape (T,), optional
         Probabilities of the tasks; equal if left out.
+    judge : {"distance", "loss"}
+        What is expected to be small at phi: the squared distance to the task's optimum, or the task's loss.
 
     Returns
     -------
@@ -321,7 +328,10 @@ def weighted_centre(
     probs = _as_probs(probs, len(optima))
     inner_lr, num_steps = as_nonnegative("inner_lr", inner_lr), as_count("num_steps", num_steps)
     jacobians = np.linalg.matrix_power(np.eye(optima.shape[1]) - inner_lr * hessians, num_steps)
-    weights = probs[:, None, None] * (jacobians.transpose(0, 2, 1) @ jacobians)
+    measures = {"distance": np.eye(optima.shape[1]), "loss": hessians}
+    if judge not in measures:
+        raise ValueError(f"judge must be 'distance' or 'loss', got {judge!r}")
+    weights = probs[:, None, None] * (jacobians.transpose(0, 2, 1) @ measures[judge] @ jacobians)
     total = weights.sum(axis=0)
     if np.linalg.cond(total) > 1e12:
         raise ValueError(

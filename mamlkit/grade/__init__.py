@@ -4,6 +4,22 @@ A student's notebook needs :func:`check` and :func:`load_key`, an instructor's :
 NumPy alone. The grader of a class is the command ``mamlkit-grade``; see :mod:`mamlkit.grade.cli`.
 """
 
-from mamlkit.grade.parts import CheckFailed, Part, check, load_key
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mamlkit.grade.parts import CheckFailed, Part, check, load_key
 
 __all__ = ["CheckFailed", "Part", "check", "load_key"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import NumPy and the rest when they are asked for: the command must first see to where it imports from."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mamlkit.grade import parts
+
+    return getattr(parts, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,67 +1,32 @@
-"""Grade a whole class: find the notebooks, grade them in parallel, lose nothing when interrupted."""
+"""Grade a whole class in parallel; lose nothing when interrupted, and let no file stop the others."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from mamlkit.grade import submission
-from mamlkit.grade.grading import Assignment, Result, grade, prepare
+from mamlkit.grade import plain, reading, sandbox
+from mamlkit.grade.grading import Result, grade
+from mamlkit.grade.handins import Entry
+from mamlkit.grade.keys import Assignment, KeyMaker, seed_of
+from mamlkit.grade.services import GraderError
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One notebook of one student."""
-
-    student: str
-    file: str
-    exercise: str
-    """Empty where neither the notebook nor its name says which exercise it is."""
-    sha256: str
-    data: bytes
-
-
-def find(folder: Path, names: Sequence[str]) -> list[Entry]:
-    """Return the notebooks under `folder`, a file or a folder, sorted.
-
-    In ``folder/ada/e02.ipynb`` the student is ``ada``; in ``folder/ada_e02.ipynb`` the student is what stands before
-    the exercise's name, or the file's name.
-    """
-    paths = [folder] if folder.is_file() else sorted(folder.rglob("*.ipynb"))
-    kept = [
-        path for path in paths if ".ipynb_checkpoints" not in path.parts and path.is_file() and not path.is_symlink()
-    ]
-    return [_entry(path, folder, names) for path in kept]
-
-
-def _entry(path: Path, folder: Path, names: Sequence[str]) -> Entry:
-    inside = path.relative_to(folder) if path != folder else Path(path.name)
-    student = inside.parts[0] if len(inside.parts) > 1 else re.split(r"[_-]?e\d\d", path.stem)[0]
-    size = path.stat().st_size
-    data = path.read_bytes() if size <= submission.MAX_BYTES else b" " * (submission.MAX_BYTES + 1)
-    return Entry(student, str(inside), _exercise(path, data, names), hashlib.sha256(data).hexdigest(), data)
-
-
-def _exercise(path: Path, data: bytes, names: Sequence[str]) -> str:
-    """Return which of `names` the file is: as its metadata says, else as its name says."""
-    try:
-        named = submission.named_exercise(submission.parse(data))
-    except submission.Unreadable:
-        named = ""
-    found = re.findall(r"e\d\d", path.stem)
-    return next((name for name in (named, *found) if name in names), "")
+TRIES = 3
+"""How often work is given out again after a worker has died."""
+Record = dict[str, Any]
 
 
 @dataclass
@@ -75,13 +40,19 @@ class ClassRun:
     out : Path or None
         Where results are kept; without it nothing is.
     seed : int or None
-        What the inputs are drawn from. Without one, that of the interrupted run in `out`, or a fresh one.
+        What the inputs are drawn from, together with each file's bytes. Without one, that of the interrupted run in
+        `out`, or a fresh one.
+    isolation : {"auto", "namespaces", "limits"}
+        What contains a kernel.
+    hidden : sequence of Path
+        Folders that no kernel sees, beside `solutions` and `out`.
     """
 
     solutions: Path
     out: Path | None = None
     seed: int | None = None
     isolation: str = "auto"
+    hidden: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         self.sources = {path.name[:3]: path for path in sorted(self.solutions.glob("e[0-9][0-9]*.ipynb"))}
@@ -90,78 +61,118 @@ class ClassRun:
         if self.out is not None:
             (self.out / "results").mkdir(parents=True, exist_ok=True)
         self.seed = self._seed()
+        self.stems = [path.stem for path in self.sources.values()]
 
     def _seed(self) -> int:
         kept = self.out / "run.json" if self.out else None
         if kept and kept.exists() and self.seed is None:
-            return int(json.loads(kept.read_text(encoding="utf-8"))["seed"])
-        seed = secrets.randbits(32) if self.seed is None else self.seed
+            try:
+                return int(json.loads(kept.read_text(encoding="utf-8"))["seed"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise GraderError(f"{kept} does not hold the seed of a run; remove it, or give --seed") from error
+        seed = secrets.randbits(53) if self.seed is None else self.seed
         if kept:
             write(kept, json.dumps({"seed": seed}))
         return seed
 
-    def assignments(self, names: Sequence[str]) -> dict[str, Assignment]:
-        """Return the assignments that `names` ask for, drawn from this run's seed."""
-        assert self.seed is not None
-        return {name: prepare(self.sources[name], seed=self.seed, isolation=self.isolation) for name in names}
-
-    def grade(self, entries: Sequence[Entry], *, jobs: int = -1) -> Iterator[dict[str, Any]]:
+    def grade(self, entries: Sequence[Entry], *, jobs: int = -1) -> Iterator[Record]:
         """Yield a record for each entry as it is ready: kept ones first, then those that are graded now.
 
         The work goes to the joblib backend in force: this machine's processes, or an engine such as Dask.
         """
-        assignments = self.assignments(sorted({entry.exercise for entry in entries} - {""}))
-        todo = []
-        for entry in entries:
-            kept = self._kept(entry, assignments)
-            if kept is not None:
-                yield kept
-            elif entry.exercise == "":
-                yield self._keep(entry, _unknown(entry, tuple(self.sources)), assignments)
-            else:
-                todo.append(entry)
-        one = joblib.delayed(_grade_one)
-        work = (one(index, entry.data, assignments[entry.exercise], os.getpid()) for index, entry in enumerate(todo))
-        parallel = joblib.Parallel(
-            n_jobs=jobs, return_as="generator_unordered", max_nbytes=None, pre_dispatch="2*n_jobs"
-        )
-        for index, result in parallel(work):
-            yield self._keep(todo[index], result, assignments)
+        with contextlib.ExitStack() as stack:
+            names = sorted({entry.exercise for entry in entries if not entry.problem} - {""})
+            makers = {name: stack.enter_context(KeyMaker(self.sources[name])) for name in names}
+            todo = []
+            for entry in entries:
+                maker = makers.get(entry.exercise) if not entry.problem else None
+                if (kept := self._kept(entry, maker)) is not None:
+                    yield kept
+                elif maker is None:
+                    yield self._keep(entry, _not_graded(entry, [*self.sources]), None)
+                else:
+                    todo.append(entry)
+            for entry, result in self._graded(todo, makers, jobs):
+                yield self._keep(entry, result, makers[entry.exercise])
 
-    def _keep(self, entry: Entry, result: Result, assignments: dict[str, Assignment]) -> dict[str, Any]:
-        record = {
+    def _graded(
+        self, entries: list[Entry], makers: Mapping[str, KeyMaker], jobs: int
+    ) -> Iterator[tuple[Entry, Result]]:
+        left = dict(enumerate(entries))
+        for _ in range(TRIES):
+            parallel = joblib.Parallel(
+                n_jobs=jobs, return_as="generator_unordered", max_nbytes=None, pre_dispatch="2*n_jobs"
+            )
+            try:
+                for index, result in parallel(self._work(dict(left), makers)):
+                    yield left.pop(index), result
+                return
+            except TerminatedWorkerError:
+                continue
+        for entry in left.values():
+            yield entry, _failed(makers[entry.exercise], "a worker process was killed, perhaps for want of memory")
+
+    def _work(self, entries: Mapping[int, Entry], makers: Mapping[str, KeyMaker]) -> Iterator[Any]:
+        """Yield what one worker does for each entry; files are read and keys drawn only when their turn comes."""
+        one, owner = joblib.delayed(_grade_one), os.getpid()
+        hidden = tuple(str(path.resolve()) for path in (self.solutions, self.out, *self.hidden) if path)
+        assert self.seed is not None
+        for index, entry in entries.items():
+            maker = makers[entry.exercise]
+            try:
+                seed = seed_of(self.seed, entry.sha256)
+                task = maker.assignment(*seed, isolation=self.isolation, hidden=hidden)
+                yield one(index, entry.read(), task, owner)
+            except (GraderError, OSError) as error:
+                yield joblib.delayed(_given_up)(index, _failed(maker, str(error)))
+
+    def _keep(self, entry: Entry, result: Result, maker: KeyMaker | None) -> Record:
+        record = plain.all_plain({
             "student": entry.student,
             "file": entry.file,
             "sha256": entry.sha256,
             "seed": self.seed,
-            "source_sha256": _source(entry, assignments),
+            "source_sha256": maker.source_sha256 if maker else "",
             **asdict(result),
-        }
+        })  # fmt: skip
         if self.out and result.status != "failed":  # what the grader could not do is tried again next time
             write(self._file(entry), json.dumps(record, indent=1))
-        return record
+        return _noted(record, entry)
 
-    def _kept(self, entry: Entry, assignments: dict[str, Assignment]) -> dict[str, Any] | None:
+    def _kept(self, entry: Entry, maker: KeyMaker | None) -> Record | None:
         """Return the record of an earlier run, if it is of the same notebook, exercise and seed."""
-        if self.out is None or not self._file(entry).exists():
+        if self.out is None or maker is None or not self._file(entry).exists():
             return None
-        record = dict(json.loads(self._file(entry).read_text(encoding="utf-8")))
-        now = (entry.sha256, self.seed, _source(entry, assignments))
-        return record if (record["sha256"], record["seed"], record["source_sha256"]) == now else None
+        try:
+            record = dict(json.loads(self._file(entry).read_text(encoding="utf-8")))
+        except ValueError:  # somebody has been at it: it is graded again
+            return None
+        now = (entry.sha256, self.seed, maker.source_sha256)
+        same = (record.get("sha256"), record.get("seed"), record.get("source_sha256")) == now
+        return _noted({**record, "student": entry.student, "file": entry.file}, entry) if same else None
 
     def _file(self, entry: Entry) -> Path:
         assert self.out is not None
-        return self.out / "results" / f"{hashlib.sha256(entry.file.encode()).hexdigest()[:20]}.json"
+        return self.out / "results" / f"{hashlib.sha256(os.fsencode(entry.path.absolute())).hexdigest()[:20]}.json"
 
 
-def _source(entry: Entry, assignments: dict[str, Assignment]) -> str:
-    return assignments[entry.exercise].source_sha256 if entry.exercise else ""
+def _noted(record: Record, entry: Entry) -> Record:
+    """Return the record with what is unusual about the place of the file, which another file may change."""
+    return {**record, "notes": [*record["notes"], *entry.notes]}
 
 
 def _grade_one(index: int, data: bytes, assignment: Assignment, owner: int) -> tuple[int, Result]:
+    sandbox.conceal()  # the keys are in this process's memory
     if os.getppid() == owner:
         _end_with(owner)
-    return index, grade(data, assignment)
+    try:
+        return index, grade(data, assignment)
+    except Exception as error:  # a mistake in the grader costs this notebook its turn, and no other's
+        return index, _failed(assignment, f"{type(error).__name__}: {error}")
+
+
+def _given_up(index: int, result: Result) -> tuple[int, Result]:
+    return index, result
 
 
 @cache
@@ -176,13 +187,20 @@ def _end_with(owner: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _unknown(entry: Entry, names: Sequence[str]) -> Result:
+def _failed(task: Assignment | KeyMaker, why: str) -> Result:
+    exercise, note = task.exercise, f"The grader failed, this is not a zero: {why}"
+    return Result(exercise.name, exercise.title, "failed", 0, sum(exercise.points.values()), [], [note])
+
+
+def _not_graded(entry: Entry, names: Sequence[str]) -> Result:
+    """Return the result of an entry that belongs to no exercise or cannot be read."""
+    note = entry.problem
     try:
-        submission.parse(entry.data)
-        note = f"Neither the notebook nor its file name says which exercise it is ({', '.join(names)})."
-    except submission.Unreadable as error:
-        note = str(error)
-    return Result("", "", "unreadable", 0, 0, [], [note])
+        notes = [] if note else reading.parse(entry.read())[1]
+        note = note or f"Neither the notebook nor its file name says which exercise it is ({', '.join(names)})."
+    except (reading.Unreadable, OSError) as error:
+        notes, note = [], str(error)
+    return Result(entry.exercise, "", "unreadable", 0, 0, [], [*notes, note])
 
 
 def write(path: Path, text: str) -> None:

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import atexit
-import json
-import os
-import subprocess
-import sys
+import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from mamlkit.grade import submission
-from mamlkit.grade.instructor import Cell, Exercise
+from mamlkit.grade import lifting, reading
+from mamlkit.grade.instructor import Exercise
 from mamlkit.grade.kernels import KernelHost
+from mamlkit.grade.keys import Assignment
 from mamlkit.grade.sandbox import Limits
-from mamlkit.grade.services import GraderError, Service
+from mamlkit.grade.services import GraderError, Service, own_environment
 
+SLOW_IMPORTS = {"matplotlib": "matplotlib.pyplot", "torch": "torch"}
+"""What takes seconds to import: where an answer names it, it is imported before the answer's time runs."""
 _services: dict[Any, Any] = {}
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """An exercise with the keys of this run, the limits on a submission, and what contains it."""
-
-    exercise: Exercise
-    keys: list[dict[str, Any]]
-    source_sha256: str
-    isolation: str = "auto"
-
-    @property
-    def limits(self) -> Limits:
-        """Limits on one submission: the defaults, with those the exercise sets."""
-        return replace(Limits(), **self.exercise.limits)
+Answers = dict[str, str]
+Verdicts = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -65,100 +51,93 @@ class Result:
     """Seconds of these until a kernel answered."""
 
 
-def prepare(source: Path, *, seed: int, isolation: str = "auto") -> Assignment:
-    """Return the assignment in the instructor's notebook at `source`, drawn in a process of its own.
-
-    Raises
-    ------
-    GraderError
-        If the notebook does not run.
-    """
-    command = [sys.executable, "-m", "mamlkit.grade.grading", str(source), str(seed)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if process.returncode:
-        raise GraderError(f"{source} does not run: {process.stderr.strip()[-2000:]}")
-    data = json.loads(process.stdout)
-    raw = data["exercise"]
-    exercise = Exercise(
-        **{
-            **raw,
-            "cells": tuple(Cell(**cell) for cell in raw["cells"]),
-            "needs": {part: tuple(needs) for part, needs in raw["needs"].items()},
-            "preload": tuple(raw["preload"]),
-        }
-    )
-    return Assignment(exercise, data["keys"], data["sha256"], isolation)
-
-
 def grade(data: bytes, assignment: Assignment) -> Result:
     """Return the result of the submission in `data`; never raises for anything that a student hands in."""
     start = time.monotonic()
     exercise = assignment.exercise
     try:
-        notebook = submission.parse(data)
-    except submission.Unreadable as error:
+        notebook, notes = reading.parse(data)
+    except reading.Unreadable as error:
         return _result(exercise, {}, status="unreadable", notes=[str(error)])
-    lifted = submission.lift(notebook, exercise)
-    if (named := submission.named_exercise(notebook)) not in {"", exercise.name}:
+    lifted = lifting.lift(notebook, exercise)
+    lifted.notes[:0] = notes
+    if (named := reading.named_exercise(notebook)) not in {"", exercise.name}:
         lifted.notes.append(f"The notebook says that it is {named[:20]!r}; it was graded as {exercise.name}.")
-    verdicts: dict[str, Any] = {}
-    starting, isolation, status = 0.0, "", "graded"
+    run = _Run(lifted, assignment)
+    verdicts, status = {}, "graded"
     try:
-        if lifted.answers:
-            isolation = _host(assignment).isolation
-            verdicts, starting = _verdicts(lifted, assignment)
+        verdicts = run.verdicts() if lifted.answers else {}
     except (GraderError, OSError, ValueError) as error:
         status = "failed"
         lifted.notes.append(f"The grader failed, this is not a zero: {error}")
     result = _result(exercise, verdicts, status=status, notes=lifted.notes)
     seconds = round(time.monotonic() - start, 3)
-    return replace(result, isolation=isolation, seconds=seconds, starting=round(starting, 3))
+    return replace(result, isolation=run.isolation, seconds=seconds, starting=round(run.starting, 3))
 
 
-def _verdicts(lifted: submission.Lifted, assignment: Assignment) -> tuple[dict[str, Any], float]:
-    """Run the answers; leave out one that ends or blocks the kernel and run the others again.
+class _Run:
+    """The kernels that one submission needs."""
 
-    Return the verdicts, and the seconds that kernels took to start.
-    """
-    answers, starting = dict(lifted.answers), 0.0
-    lost: dict[str, Any] = {}
-    while answers:
-        start = time.monotonic()
-        report = _session(answers, assignment)
-        starting += report["ready"] - start
+    def __init__(self, lifted: lifting.Lifted, assignment: Assignment) -> None:
+        self.lifted, self.assignment = lifted, assignment
+        self.limits = replace(Limits(), **assignment.exercise.limits)
+        self.isolation, self.starting = "", 0.0
+
+    def verdicts(self) -> Verdicts:
+        """Run all answers in one kernel; where it is lost, find out which answers lose it, and run the others.
+
+        A kernel may end later than the answer that ended it, so each answer is first tried in a kernel of its own.
+        """
+        answers = dict(self.lifted.answers)
+        report = self._session(answers)
         if report["lost"] is None:
-            return {**report["verdicts"], **lost}, starting
-        part, reason = report["lost"]["part"], report["lost"]["reason"]
-        if part not in answers:
-            part = next(iter(answers))  # lost in a cell of another part: the first answer left goes next
-        lost[part] = {"right": False, "kind": "kernel-lost", "advice": f"The kernel was stopped here: it {reason}."}
-        lifted.notes.append(f"{part}: the kernel {reason}; this answer was left out and the others graded without it.")
-        del answers[part]
-    return lost, starting
+            return dict(report["verdicts"])
+        alone = {part: self._session({part: source}) for part, source in answers.items()}
+        lost = {part: self._stopped(part, one["lost"]["reason"]) for part, one in alone.items() if one["lost"]}
+        others = {part: source for part, source in answers.items() if part not in lost}
+        report = self._session(others) if others else {"lost": None, "verdicts": {}}
+        if report["lost"] is None:
+            return {**report["verdicts"], **lost}
+        self.lifted.notes.append("Together the answers stop the kernel; each was graded in a kernel of its own.")
+        return {part: lost[part] if part in lost else one["verdicts"][part] for part, one in alone.items()}
+
+    def _stopped(self, part: str, reason: str) -> dict[str, Any]:
+        self.lifted.notes.append(
+            f"{part}: the kernel {reason}; this answer was left out, the others graded without it."
+        )
+        return {"right": False, "kind": "kernel-lost", "advice": f"The kernel was stopped here: it {reason}."}
+
+    def _session(self, answers: Answers) -> dict[str, Any]:
+        start = time.monotonic()
+        host = _host(self.assignment, answers)
+        self.isolation = host.isolation
+        try:
+            request = {
+                "cells": [asdict(cell) for cell in self.assignment.exercise.cells],
+                "answers": answers,
+                "keys": self.assignment.keys,
+                "connection": host.start(self.limits),
+                "limits": asdict(self.limits),
+            }
+            report = _sessions().ask(request, seconds=self.limits.total_seconds + 120)
+        finally:
+            host.stop()
+        _check(report)
+        self.starting += report["ready"] - start
+        return report
 
 
-def _session(answers: dict[str, str], assignment: Assignment) -> dict[str, Any]:
-    host, limits = _host(assignment), assignment.limits
-    try:
-        request = {
-            "cells": [asdict(cell) for cell in assignment.exercise.cells],
-            "answers": answers,
-            "keys": assignment.keys,
-            "connection": host.start(limits),
-            "limits": asdict(limits),
-        }
-        report = _sessions().ask(request)
-    finally:
-        host.stop()
+def _check(report: dict[str, Any]) -> None:
+    """Raise GraderError for what no student's code has had a hand in."""
     if report.get("failure") or report["setup"]:
         raise GraderError(report.get("failure") or f"the set-up cell raised {report['setup']}")
     if "ready" not in report:
         raise GraderError("the kernel did not start")
-    return report
+    if report["lost"] and report["lost"]["role"] == "setup":
+        raise GraderError(f"in the set-up cell, the kernel {report['lost']['reason']}")
 
 
-def _result(exercise: Exercise, verdicts: dict[str, Any], *, status: str, notes: list[str]) -> Result:
+def _result(exercise: Exercise, verdicts: Verdicts, *, status: str, notes: list[str]) -> Result:
     parts = []
     missing = {"right": False, "kind": "unanswered", "advice": "Not answered yet."}
     if status != "graded":
@@ -174,16 +153,18 @@ def _result(exercise: Exercise, verdicts: dict[str, Any], *, status: str, notes:
     return Result(exercise.name, exercise.title, status, points, sum(exercise.points.values()), parts, notes)
 
 
-def _host(assignment: Assignment) -> KernelHost:
-    """Return this process's host with the modules that the exercise needs imported, started at the first call."""
-    needs = (assignment.exercise.preload, assignment.isolation)
+def _host(assignment: Assignment, answers: Answers) -> KernelHost:
+    """Return this process's host with the modules that exercise and answers need, started at the first call."""
+    named = [module for name, module in SLOW_IMPORTS.items() if re.search(rf"\b{name}\b", "\n".join(answers.values()))]
+    preload = tuple(dict.fromkeys([*assignment.exercise.preload, *named]))
+    needs = (preload, assignment.isolation, assignment.hidden)
     host: KernelHost = _running(needs, lambda: KernelHost(*needs))
     return host
 
 
 def _sessions() -> Service:
     """Return this process's service that runs sessions, started at the first call."""
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "OMP_NUM_THREADS": "1"}
+    environment = own_environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS="", OMP_NUM_THREADS="1")
     service: Service = _running("sessions", lambda: Service("mamlkit.grade.session", environment=environment))
     return service
 
@@ -194,21 +175,3 @@ def _running(name: Any, start: Callable[[], Service]) -> Any:
         service = _services[name] = start()
         atexit.register(service.close)
     return service
-
-
-def main(source: str, seed: str) -> None:
-    """Print the assignment in an instructor's notebook as JSON: the exercise without solutions, and its keys."""
-    import hashlib
-
-    from mamlkit.grade import instructor, sandbox
-
-    sandbox.conceal()
-    path = Path(source)
-    parts = instructor.parts(instructor.read(path))
-    keys = [part.key(int(seed)).to_json() for part in parts.values()]
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    print(json.dumps({"exercise": asdict(instructor.exercise(path, parts)), "keys": keys, "sha256": sha256}))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

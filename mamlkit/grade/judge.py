@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from mamlkit.grade import wire
+from mamlkit.grade import advice, wire
+from mamlkit.grade.wire import numbers
 
 SMALLEST = 1e-3
 """Below this size the tolerance shrinks no further, so that a zero by cancellation equals zero."""
+STUB = "your answer here"
+"""What the answer cell of a release raises NotImplementedError with."""
 
 
 @dataclass(frozen=True)
@@ -86,49 +89,58 @@ def _answer(function: Callable[..., Any], inputs: dict[str, Any]) -> dict[str, A
     given = copy.deepcopy(inputs)
     try:
         outcome: dict[str, Any] = {"value": wire.encode(function(**given))}
-    except NotImplementedError as error:
-        outcome = {"unanswered": str(error)}
     except Exception as error:
-        outcome = {"error": f"{type(error).__name__}: {error}"[:500]}
+        stub = type(error) is NotImplementedError and str(error) in {
+            "",
+            STUB,
+        }  # libraries raise it too, as input() does
+        outcome = {"unanswered": STUB} if stub else {"error": f"{type(error).__name__}: {error}"[:500]}
     changed = [name for name in inputs if wire.encode(given[name]) != wire.encode(inputs[name])]
     return {**outcome, "changed": changed} if changed else outcome
 
 
-def judge(outcomes: Any, key: Key) -> Verdict:
-    """Return the verdict on `outcomes`, which :func:`answers` wrote or a student's kernel claims it did."""
+def judge(outcomes: Any, key: Key, *, reveal: bool = True) -> Verdict:
+    """Return the verdict on `outcomes`, which :func:`answers` wrote or a student's kernel claims it did.
+
+    With `reveal` the advice holds right numbers, as in a notebook; a class is graded without.
+    """
     if not isinstance(outcomes, list) or len(outcomes) != len(key.trials):
         return Verdict(False, "error", "The answer did not give one value for each input.")
-    for outcome, trial in zip(outcomes, key.trials, strict=True):
-        if not isinstance(outcome, dict) or not {"value", "error", "unanswered"} & outcome.keys():
-            return Verdict(False, "error", "The answer gave no value.")
-        if "unanswered" in outcome:
-            return Verdict(False, "unanswered", "Not answered yet.")
-        if "error" in outcome:
-            return Verdict(False, "error", f"Your answer raised {outcome['error']}\n{_on(trial)}")
+    if not all(isinstance(one, dict) and {"value", "error", "unanswered"} & one.keys() for one in outcomes):
+        return Verdict(False, "error", "The answer gave no value.")
+    if any("unanswered" in outcome for outcome in outcomes):
+        return Verdict(False, "unanswered", "Not answered yet.")
+    if raised := [index for index, outcome in enumerate(outcomes) if "error" in outcome]:
+        index = _smallest(raised, key)
+        text = f"Your answer raised {outcomes[index]['error']}"
+        return Verdict(False, "error", f"{text}\n{advice.shown_input(key.trials[index].inputs)}")
     try:
         values = [wire.decode(outcome["value"], tensors=False) for outcome in outcomes]
     except ValueError as error:
         return Verdict(False, "error", f"The values could not be read: {error}")
-    if all(same(value, trial.expected, key.rtol) for value, trial in zip(values, key.trials, strict=True)):
-        return Verdict(True, "right", "Right.")
-    return _explain(values, outcomes, key)
+    wrong = [i for i, (v, t) in enumerate(zip(values, key.trials, strict=True)) if not same(v, t.expected, key.rtol)]
+    return _explain(values, wrong, outcomes, key, reveal) if wrong else Verdict(True, "right", "Right.")
 
 
-def _explain(values: list[Any], outcomes: list[dict[str, Any]], key: Key) -> Verdict:
-    for name, advice in key.advice.items():
+def _smallest(indices: list[int], key: Key) -> int:
+    """Return which of some inputs is the shortest to write down."""
+    return min(indices, key=lambda index: len(advice.shown_input(key.trials[index].inputs)))
+
+
+def _explain(values: list[Any], wrong: list[int], outcomes: list[dict[str, Any]], key: Key, reveal: bool) -> Verdict:
+    for name, text in key.advice.items():
         if all(same(value, trial.wrong[name], key.rtol) for value, trial in zip(values, key.trials, strict=True)):
-            return Verdict(False, "misconception", advice)
-    changed = sorted({str(name) for outcome in outcomes for name in outcome.get("changed", [])})
-    if changed:
-        return Verdict(
-            False, "changed-input", f"Your answer changes its input {', '.join(changed)} in place: work on a copy."
-        )
-    factor = _common_factor(values, key)
-    if factor is not None:
-        return Verdict(False, "differs", f"Your answer is {factor:.6g} times the right one on every input.")
-    pairs = zip(values, key.trials, strict=True)
-    value, trial = next((v, t) for v, t in pairs if not same(v, t.expected, key.rtol))
-    return Verdict(False, "differs", f"{_difference(value, trial.expected)}\n{_on(trial)}")
+            return Verdict(False, "misconception", text)
+    names = [name for outcome in outcomes if isinstance(outcome.get("changed"), list) for name in outcome["changed"]]
+    if changed := sorted({str(name) for name in names}):
+        text = f"Your answer changes its input {', '.join(changed)} in place: work on a copy."
+        return Verdict(False, "changed-input", text)
+    expected = [trial.expected for trial in key.trials]
+    direction = advice.direction(values, expected, wrong, [trial.inputs for trial in key.trials], reveal)
+    index = _smallest(wrong, key)
+    difference = advice.difference(values[index], expected[index], reveal)
+    shown = advice.shown_input(key.trials[index].inputs)
+    return Verdict(False, "differs", "\n".join(filter(None, [direction, difference, shown])))
 
 
 def same(value: Any, expected: Any, rtol: float) -> bool:
@@ -143,73 +155,16 @@ def same(value: Any, expected: Any, rtol: float) -> bool:
         return isinstance(value, dict) and value.keys() == expected.keys() and all(
             same(value[name], expected[name], rtol) for name in expected
         )  # fmt: skip
-    if isinstance(expected, list | tuple) and not _is_numeric(expected):
+    if isinstance(expected, list | tuple) and numbers(expected) is None:
         return isinstance(value, list | tuple) and len(value) == len(expected) and all(
             same(one, other, rtol) for one, other in zip(value, expected, strict=True)
         )  # fmt: skip
-    numbers, right = _numbers(value), _numbers(expected)
-    if numbers is None or right is None:
+    given, right = numbers(value), numbers(expected)
+    if given is None or right is None:
         return type(value) is type(expected) and bool(value == expected)
-    if numbers.shape != right.shape or (numbers.dtype.kind == "b") != (right.dtype.kind == "b"):
+    if given.shape != right.shape or (given.dtype.kind == "b") != (right.dtype.kind == "b"):
         return False
     scale = float(np.abs(right).max(initial=0.0)) if right.dtype.kind != "b" else 0.0
-    return bool(np.isfinite(numbers).all()) and bool(
-        np.allclose(numbers, right, rtol=0.0, atol=rtol * max(scale, SMALLEST))
+    return bool(np.isfinite(given).all()) and bool(
+        np.allclose(given, right, rtol=0.0, atol=rtol * max(scale, SMALLEST))
     )
-
-
-def _is_numeric(value: Any) -> bool:
-    return _numbers(value) is not None
-
-
-def _numbers(value: Any) -> np.ndarray[Any, Any] | None:
-    """Return `value` as an array of numbers, or None where it is none."""
-    if value is None or isinstance(value, str | dict | wire.Other):
-        return None
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError, RuntimeError):  # ragged lists
-        return None
-    return array if array.dtype.kind in "biufc" else None
-
-
-def _common_factor(values: list[Any], key: Key) -> float | None:
-    """Return the number c, other than 0 and 1, with value = c * expected on every input, or None."""
-    pairs = [(_numbers(value), _numbers(trial.expected)) for value, trial in zip(values, key.trials, strict=True)]
-    if any(v is None or e is None or v.shape != e.shape or v.dtype.kind not in "if" or e.dtype.kind != "f"
-           for v, e in pairs):  # fmt: skip
-        return None
-    value = np.concatenate([np.ravel(v) for v, _ in pairs if v is not None])
-    expected = np.concatenate([np.ravel(e) for _, e in pairs if e is not None])
-    if not np.isfinite(value).all() or len(expected) < 2 or not expected.any():
-        return None
-    factor = float(value @ expected / (expected @ expected))
-    fits = all(same(v, factor * e, key.rtol) for v, e in pairs if e is not None)
-    return factor if fits and abs(factor) > key.rtol else None
-
-
-def _difference(value: Any, expected: Any) -> str:
-    numbers, right = _numbers(value), _numbers(expected)
-    if value is None:
-        return "Your answer is None: does the function return its result?"
-    if isinstance(value, wire.Other):
-        return f"Your answer is a {value.kind}, where numbers are expected."
-    if numbers is not None and right is not None and numbers.shape != right.shape:
-        return f"Your answer has shape {numbers.shape}, the right one {right.shape}."
-    if numbers is not None and not np.isfinite(numbers).all():
-        return f"Your answer is not finite: {_show(value)}"
-    return f"Your answer differs. Yours: {_show(value)}; right: {_show(expected)}."
-
-
-def _on(trial: Trial) -> str:
-    return "Input: " + ", ".join(f"{name} = {_show(value)}" for name, value in trial.inputs.items())
-
-
-def _show(value: Any) -> str:
-    if type(value).__module__.partition(".")[0] == "torch":
-        value = value.numpy()
-    with np.printoptions(precision=6, suppress=True, threshold=12):
-        text = " ".join(
-            (np.array2string(value, separator=", ") if isinstance(value, np.ndarray) else repr(value)).split()
-        )
-    return text if len(text) <= 300 else text[:297] + "..."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,15 +15,19 @@ from mamlkit.grade import wire
 from mamlkit.grade.judge import Key, Trial, answers, judge, same
 
 PUBLIC_SEED = 20170309
-ATTEMPTS = 20
+ATTEMPTS = 200
 VALUES = "application/x-mamlkit-values+json"
 _keys: dict[str, Key] = {}
 _parts: dict[str, Part] = {}
 
 
-def rng(seed: int, part: str) -> np.random.Generator:
+Seed = int | Sequence[int]
+
+
+def rng(seed: Seed, part: str) -> np.random.Generator:
     """Return the generator that draws the inputs of `part`: another for each seed and each part."""
-    return np.random.default_rng([seed, zlib.crc32(part.encode())])
+    numbers = [seed] if isinstance(seed, int) else seed
+    return np.random.default_rng([*numbers, zlib.crc32(part.encode())])
 
 
 class Part:
@@ -80,7 +84,7 @@ class Part:
 
         return declare
 
-    def key(self, seed: int, digits: int | None = None) -> Key:
+    def key(self, seed: Seed, digits: int | None = None) -> Key:
         """Draw the inputs and return the key; `digits` rounds its numbers for a file that is the same everywhere.
 
         Raises
@@ -100,6 +104,8 @@ class Part:
         raise ValueError(f"{self.name}: in {ATTEMPTS} draws, no input tells {confused}")
 
     def _trial(self, inputs: dict[str, Any], digits: int | None) -> Trial:
+        if not isinstance(inputs, dict) or not all(isinstance(name, str) for name in inputs):
+            raise ValueError(f"{self.name}: what is drawn must be a dictionary of keyword arguments, not {inputs!r}")
         values = []
         for function in (self.reference, *(function for _, function in self.misconceptions)):
             assert function is not None  # for the type checker; `key` has looked

@@ -88,9 +88,24 @@ def repository_url(config: Path) -> str:
     return found[1].removesuffix("/")
 
 
+def check(arguments: list[str]) -> int:
+    """Say everything that is wrong with instructors' notebooks, in sentences; return 0 when nothing is."""
+    parser = argparse.ArgumentParser(prog="mamlkit-grade check", description=check.__doc__)
+    parser.add_argument("notebooks", type=Path, nargs="+")
+    wrong = 0
+    for path in parser.parse_args(arguments).notebooks:
+        try:
+            points = sum(part.points for part in instructor.parts(instructor.read(path)).values())
+            print(f"{path}: nothing is wrong; {points} points.")
+        except (ValueError, OSError) as error:
+            wrong += 1
+            print("\n".join([f"{path}:", *(f"  - {line}" for line in str(error).split("\n"))]))
+    return int(wrong > 0)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write the release of every instructor's notebook, or tell with --check which are out of date."""
-    parser = argparse.ArgumentParser(prog="python -m mamlkit.grade release", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="mamlkit-grade release", description=main.__doc__)
     parser.add_argument("--solutions", type=Path, default=Path("solutions"))
     parser.add_argument("--exercises", type=Path, default=Path("exercises"))
     parser.add_argument("--config", type=Path, default=Path("_config.yml"), help="where repository.url stands")
@@ -98,7 +113,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     url, stale = repository_url(options.config), 0
     for source in sorted(options.solutions.glob("e[0-9][0-9]*.ipynb")):
-        text, target = release(source, url), options.exercises / source.name
+        target = options.exercises / source.name
+        try:
+            text = release(source, url)
+        except ValueError as error:
+            raise ValueError(f"{source}:\n{error}") from error
         if target.exists() and target.read_text(encoding="utf-8") == text:
             print(f"{target}: up to date")
             continue

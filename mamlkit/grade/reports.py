@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from mamlkit.grade import plain
 from mamlkit.grade.classroom import write
 
 Record = dict[str, Any]
@@ -28,10 +29,10 @@ SCHEMA: dict[str, Any] = {
         "required": ["student", "file", "sha256", "seed", "source_sha256", "exercise", "title", "status", "points",
                      "out_of", "parts", "notes", "isolation", "seconds", "starting"],
         "properties": {
-            "student": {**_TEXT, "description": "name of the folder, or of the file before the exercise"},
+            "student": {**_TEXT, "description": "as mamlkit.grade.handins says"},
             "file": {**_TEXT, "description": "path inside the folder of submissions"},
             "sha256": {**_TEXT, "description": "of the notebook handed in"},
-            "seed": {**_COUNT, "description": "what the inputs were drawn from; --seed repeats them"},
+            "seed": {**_COUNT, "description": "what the inputs were drawn from, with sha256; --seed repeats them"},
             "source_sha256": {**_TEXT, "description": "of the instructor's notebook"},
             "exercise": {**_TEXT, "description": "such as e02; empty where it is unknown"},
             "title": _TEXT,
@@ -73,16 +74,16 @@ SCHEMA: dict[str, Any] = {
 def table(records: Sequence[Record], *, width: int = 100) -> str:
     """Return the parts, points and advice of each notebook as text."""
     lines: list[str] = []
-    for record in records:
-        who = f"{record['student']} · " if record["student"] else ""
-        head = record["title"] or record["file"]
+    for record in plain.all_plain(records):
+        who = f"{plain.line(record['student'])} · " if record["student"] else ""
+        head = plain.line(record["title"] or record["file"])
         score = {"graded": f"{record['points']}/{record['out_of']}"}.get(record["status"], record["status"].upper())
         lines += ["", f"{who}{record['exercise']} {head} · {score}".replace("  ", " "), "-" * width]
         for part in record["parts"]:
             advice = [wrapped for line in part["advice"].split("\n") for wrapped in textwrap.wrap(line, width - 16)]
             lines.append(f"{part['part']:8}{part['points']:>2}/{part['out_of']:<3}  {advice[0] if advice else ''}")
             lines += [" " * 15 + line for line in advice[1:]]
-        lines += [f"  note: {note}" for note in record["notes"]]
+        lines += [f"  note: {plain.line(note, 2000)}" for note in record["notes"]]
     return "\n".join(lines[1:])
 
 
@@ -92,15 +93,16 @@ def summary(records: Sequence[Record]) -> str:
     for record in records:
         score = f"{record['points']}/{record['out_of']}" if record["status"] == "graded" else record["status"]
         note = f"{len(record['notes'])} notes" if record["notes"] else ""
-        lines.append(f"{_plain(record['student']):24.24} {record['exercise']:10} {score:>7}  {note}")
+        lines.append(f"{plain.line(record['student']):24.24} {record['exercise']:10} {score:>7}  {note}")
     return "\n".join(lines)
 
 
 def save(records: Sequence[Record], out: Path) -> None:
     """Write grades.csv, grades.json, grades.schema.json and feedback/<student>.html into `out`."""
     (out / "feedback").mkdir(parents=True, exist_ok=True)
+    records = plain.all_plain(records)
     write(out / "grades.csv", _csv(records))
-    write(out / "grades.json", json.dumps(list(records), indent=1))
+    write(out / "grades.json", json.dumps(records, indent=1))
     write(out / "grades.schema.json", json.dumps(SCHEMA, indent=1))
     students: dict[str, list[Record]] = {}
     for record in records:
@@ -111,23 +113,14 @@ def save(records: Sequence[Record], out: Path) -> None:
 
 def _csv(records: Sequence[Record]) -> str:
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
+    rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     rows.writerow(["student", "exercise", "status", "points", "out_of", "parts", "notes", "file"])
     for record in records:
         parts = " ".join(f"{part['part']}={part['points']}/{part['out_of']}" for part in record["parts"])
         row = [record["student"], record["exercise"], record["status"], record["points"], record["out_of"], parts,
                " | ".join(record["notes"]), record["file"]]  # fmt: skip
-        rows.writerow([_no_formula(cell) for cell in row])
+        rows.writerow([plain.cell(field) for field in row])
     return text.getvalue()
-
-
-def _no_formula(cell: Any) -> Any:
-    """Return `cell` so that no spreadsheet takes a student's text for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell
-
-
-def _plain(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _file_name(student: str) -> str:
@@ -147,8 +140,9 @@ td.points { white-space: nowrap } td.advice { white-space: pre-wrap; overflow-wr
 
 def page(student: str, records: Sequence[Record]) -> str:
     """Return the feedback page of one student: points, advice and notes for each notebook, escaped, no scripts."""
+    student = plain.line(student)
     body = [f"<h1>{html.escape(student or 'Feedback')}</h1>"]
-    for record in records:
+    for record in plain.all_plain(records):
         name = html.escape(f"{record['exercise']} {record['title']}".strip() or record["file"])
         score = f"{record['points']} of {record['out_of']} points"
         body.append(f"<h2>{name}</h2><p>{score if record['status'] == 'graded' else record['status']}</p>")

@@ -1,8 +1,8 @@
 """One notebook graded: nbval runs its cells in a contained kernel, and the verdicts are made here, outside it.
 
-``python -m mamlkit.grade.session`` has pytest and nbval imported and forks a process for each request. Requests, with
-the keys, and reports go through pipes and never touch the disk. The kernel runs elsewhere and gets inputs without
-answers.
+``python -P -m mamlkit.grade.session`` has pytest and nbval imported and forks a process for each request. Requests,
+with the keys, and reports go through pipes and never touch the disk. The kernel runs elsewhere and gets inputs
+without answers. pytest reads no file but the notebook: no ``conftest.py``, no settings.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import nbformat
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from mamlkit.grade import sandbox
-from mamlkit.grade.client import ContainedKernel, KernelLost
+from mamlkit.grade.client import GREETING, ContainedKernel, KernelLost
 from mamlkit.grade.judge import Key, Verdict, blinded, judge
 from mamlkit.grade.parts import VALUES, CheckFailed, dump_key
 from mamlkit.grade.services import Requests
 
+MEMORY = 2 << 30
+"""Bytes that the grader's end of one kernel may use."""
 GRADER: pytest.StashKey[Grader] = pytest.StashKey()
 
 
@@ -67,11 +69,13 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]
         about = self.cell.metadata["mamlkit"]
         if self.parent.lost:
             pytest.skip(self.parent.lost)
+        grader.began(about)
+        self.parent.kernel.counted = about["role"] != "setup"
         try:
             super().runtest()
         except KernelLost as lost:
             self.parent.lost = str(lost)
-            grader.report["lost"] = {"part": about["part"], "reason": str(lost)}
+            grader.report["lost"] = {**about, "reason": str(lost)}
             raise
         except NbCellError as error:
             grader.cell_failed(about, self.test_outputs)
@@ -81,10 +85,10 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]
 
 
 class Grader:
-    """The pytest plugin of one session: the request in, the report out."""
+    """The pytest plugin of one session: the request in, the report out, and a line before each cell on the way."""
 
-    def __init__(self, request: dict[str, Any]) -> None:
-        self.request = request
+    def __init__(self, request: dict[str, Any], progress: TextIO) -> None:
+        self.request, self.progress = request, progress
         self.keys = {data["part"]: Key.from_json(data, tensors=False) for data in request["keys"]}
         self.errors: dict[str, str] = {}
         self.report: dict[str, Any] = {"verdicts": {}, "lost": None, "setup": ""}
@@ -96,6 +100,12 @@ class Grader:
     def pytest_collect_file(self, file_path: Path, parent: Any) -> Any:
         """Collect the notebook."""
         return GradedFile.from_parent(parent, path=file_path)
+
+    def began(self, about: dict[str, Any]) -> None:
+        """Say which cell runs now, in case this process does not live to say more."""
+        line = {**about, "reason": "made the grader's end of it stop", "ready": self.report["ready"]}
+        self.progress.write(json.dumps(line) + "\n")
+        self.progress.flush()
 
     def cell_failed(self, about: dict[str, Any], outputs: list[Any]) -> None:
         """Keep the error that a cell raised: an answer's or a check's belongs to its part."""
@@ -113,7 +123,10 @@ class Grader:
         """Judge the values that the check of `part` gave; raise when they are not right, so that pytest counts it."""
         bundles = [out.data[VALUES] for out in outputs if VALUES in out.get("data", {})]
         values = bundles[-1] if bundles and isinstance(bundles[-1], dict) else {}
-        verdict = judge(values.get("outcomes"), self.keys[part])
+        try:
+            verdict = judge(values.get("outcomes"), self.keys[part], reveal=False)
+        except Exception as error:  # whatever is in the values, the student's kernel has put there
+            verdict = Verdict(False, "error", f"The values could not be judged ({type(error).__name__}).")
         if not verdict.right and part in self.errors:
             verdict = Verdict(False, "error", self.errors[part])
         self._record(part, verdict)
@@ -140,14 +153,15 @@ def notebook(request: dict[str, Any]) -> Any:
     return nbformat.v4.new_notebook(cells=cells)
 
 
-def run(request: dict[str, Any]) -> dict[str, Any]:
+def run(request: dict[str, Any], progress: TextIO) -> dict[str, Any]:
     """Run one notebook under pytest and nbval and return the report."""
-    grader, log = Grader(request), io.StringIO()
+    grader, log = Grader(request, progress), io.StringIO()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(log):
         path = Path(folder) / "exercise.ipynb"
         nbformat.write(notebook(request), path)
-        options = ["-p", "no:cacheprovider", "-p", "no:doctest", "-p", "nbval.plugin", "-c", os.devnull, "--color=no"]
-        code = pytest.main([*options, "--rootdir", folder, str(path)], plugins=[grader])
+        options = ["--noconftest", "-c", os.devnull, "--rootdir", folder, "--confcutdir", folder, "--color=no"]
+        plugins = ["-p", "no:cacheprovider", "-p", "no:doctest", "-p", "nbval.plugin"]
+        code = pytest.main([*options, *plugins, str(path)], plugins=[grader])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         grader.report["failure"] = f"pytest ended with {code!r}: {log.getvalue()[-2000:]}"
     return grader.report
@@ -163,22 +177,35 @@ def main() -> None:
 
 
 def _apart(request: dict[str, Any]) -> dict[str, Any]:
-    """Run one notebook in a forked process, which has a limit on its time, and return its report."""
+    """Run one notebook in a forked process, which has limits of its own, and return its report."""
     read, write = os.pipe()
     if (child := os.fork()) == 0:
-        signal.alarm(int(request["limits"]["total_seconds"]) + 60)
-        try:
-            report = run(request)
-        except BaseException as error:
-            report = {"failure": f"{type(error).__name__}: {error}"[:2000]}
+        os.close(read)
         with os.fdopen(write, "w") as pipe:
-            json.dump(report, pipe)
+            signal.alarm(int(request["limits"]["total_seconds"] + GREETING) + 10)
+            _limit_memory()
+            try:
+                report = run(request, pipe)
+            except BaseException as error:
+                report = {"failure": f"{type(error).__name__}: {error}"[:2000]}
+            pipe.write(json.dumps({"report": report}) + "\n")
         os._exit(0)
     os.close(write)
     with os.fdopen(read) as pipe:
-        text = pipe.read()
-    _, status = os.waitpid(child, 0)
-    return json.loads(text) if text else {"failure": f"the session ended with {os.waitstatus_to_exitcode(status)}"}
+        whole = [json.loads(line) for line in pipe.read().split("\n")[:-1]]
+    os.waitpid(child, 0)
+    last = whole[-1] if whole else None
+    if last and "report" in last:
+        return dict(last["report"])
+    return {"verdicts": {}, "lost": last, "setup": "", **({"ready": last["ready"]} if last else {})}
+
+
+def _limit_memory() -> None:
+    import resource  # not on Windows
+
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
 if __name__ == "__main__":

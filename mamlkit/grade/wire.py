@@ -54,7 +54,7 @@ def encode(value: Any, depth: int = 0) -> Any:
 def _encode_array(array: np.ndarray[Any, Any]) -> Any:
     if array.dtype.kind not in "biufc":
         return {"other": f"array of {array.dtype}"}
-    array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<")))
+    array = array.astype(array.dtype.newbyteorder("<"), order="C")  # a single number keeps its shape (), too
     return {
         "array": base64.b64encode(array.tobytes()).decode(),
         "dtype": array.dtype.str,
@@ -112,6 +112,17 @@ def _decode_tensor(array: dict[str, Any]) -> Any:
     import torch
 
     return torch.from_numpy(decode(array))
+
+
+def numbers(value: Any) -> np.ndarray[Any, Any] | None:
+    """Return `value` as an array of numbers, or None where it is none."""
+    if value is None or isinstance(value, str | dict | Other):
+        return None
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError, OverflowError, MemoryError):  # ragged lists, endless texts
+        return None
+    return array if array.dtype.kind in "biufc" else None
 
 
 def round_numbers(value: Any, digits: int) -> Any:

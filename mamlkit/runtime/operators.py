@@ -139,9 +139,8 @@ def _refuse(layer: str, max_norm: float | None, scale_grad_by_freq: bool) -> Non
 
 def _select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """Put `src` in place of one slice: under vmap the gradient of PyTorch's own in `src` is wrong."""
-    result = input.clone()
-    result.select(dim, index).copy_(src)
-    return result
+    index %= input.shape[dim]
+    return torch.slice_scatter(input, src.unsqueeze(dim), dim, index, index + 1)
 
 
 def _linear_cross_entropy(*args: Any, options: Any = None, **kwargs: Any) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.fx import Graph, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from mamlkit.runtime.sound import blind, refuse_shapes_from_values
+from mamlkit.runtime.sound import Unsound, blind, refuse_shapes_from_values
 
 aten = torch.ops.aten
 VIEWS = (aten.view.default, aten._unsafe_view.default, aten.expand.default, aten.detach.default)
@@ -35,7 +35,7 @@ def record(function: Callable[..., list[Tensor]], tensors: tuple[Tensor, ...]) -
     try:
         module = make_fx(function, rules, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors)
     except Exception:  # PyTorch cannot record some operators without numbers, `abs` under vmap among them
-        module = make_fx(blind(function), rules, tracing_mode="real")(*tensors)
+        module = _record_real(blind(function), rules, tensors)
     refuse_shapes_from_values(module.graph)
     _drop_idle_views(module.graph)
     _turn_products(module.graph)
@@ -43,6 +43,15 @@ def record(function: Callable[..., list[Tensor]], tensors: tuple[Tensor, ...]) -
     module.graph.eliminate_dead_code()
     module.recompile()
     return module
+
+
+def _record_real(function: Any, rules: dict[Any, Any], tensors: tuple[Tensor, ...]) -> Any:
+    try:
+        return make_fx(function, rules, tracing_mode="real")(*tensors)
+    except RuntimeError as error:
+        if "_local_scalar_dense" in str(error):
+            raise Unsound("an operator takes values out of a tensor") from error
+        raise
 
 
 def _batched_product(a: Tensor, b: Tensor) -> Tensor:

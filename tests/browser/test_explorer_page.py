@@ -277,3 +277,23 @@ def test_it_fits_the_screen(address, open_page, width):
     assert figure.page.evaluate("document.documentElement.scrollWidth") <= width
     figure.page.mouse.move(*figure.place("curves", 100.0, 1.0))
     assert figure.page.evaluate("document.documentElement.scrollWidth") <= width  # with what the pointer shows
+
+
+@pytest.mark.parametrize("width", [320, 700, 1280])
+def test_ticks_and_labels_do_not_run_into_one_another(address, open_page, width):
+    figure = Dial(open_page(address, width=width))
+    boxes = [text.bounding_box() for text in figure.panel("curves").locator(".mk-axes text").all()]
+    assert len(boxes) >= 8
+    for i, a in enumerate(boxes):
+        for b in boxes[:i]:
+            apart = a["x"] + a["width"] <= b["x"] + 1 or b["x"] + b["width"] <= a["x"] + 1
+            assert apart or a["y"] + a["height"] <= b["y"] + 2 or b["y"] + b["height"] <= a["y"] + 2, (a, b)
+
+
+def test_what_the_pointer_shows_stays_within_its_panel(figure):
+    panel = figure.panel("curves").bounding_box()
+    for heading in (-175, -60, 0, 60, 175):
+        figure.page.mouse.move(*figure.place("curves", heading, 1.0))
+        tip = figure.tip["curves"].bounding_box()
+        assert tip["x"] >= panel["x"] - 1
+        assert tip["x"] + tip["width"] <= panel["x"] + panel["width"] + 1

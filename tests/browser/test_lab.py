@@ -1,14 +1,6 @@
 """An explorer in a real JupyterLab: its keys are its own, links of the notebook's text set it, its traits follow."""
 
 import contextlib
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
 import nbformat
 import pytest
@@ -23,42 +15,21 @@ CELLS = [
         "explorer = compass_explorer()\n"
         "explorer"
     ),
-    nbformat.v4.new_markdown_cell("Now [set α to 0](#compass-scene:alpha=0)."),
+    nbformat.v4.new_markdown_cell("Now [set α to 0](#compass:alpha=0)."),
     nbformat.v4.new_code_cell("still(explorer.scene())"),
 ]
-READY = 60  # seconds for the server, and for the cells, on a busy machine
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """The address of a notebook in a JupyterLab of its own."""
-    pytest.importorskip("jupyterlab")
-    folder = tmp_path_factory.mktemp("lab")
-    nbformat.write(nbformat.v4.new_notebook(cells=CELLS, metadata={"kernelspec": KERNEL}), folder / "t.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {"ip": "127.0.0.1", "port": port, "token": "", "password": "", "root_dir": folder, "allow_root": True}
-    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTER_PREFER_ENV_PATH": "1"}
-    server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", "--no-browser", *(f"--ServerApp.{k}={v}" for k, v in options.items())],
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _attempt in range(READY):
-            try:
-                json.load(urllib.request.urlopen(f"{address}/api"))
-                break
-            except OSError:
-                time.sleep(1)
-        yield f"{address}/lab/tree/t.ipynb"
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(READY)
+READY = 60  # seconds for the cells, on a busy machine
 
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+@pytest.fixture
+def lab(jupyterlab):
+    """The address of a notebook in a JupyterLab of its own."""
+    folder, address = jupyterlab
+    nbformat.write(nbformat.v4.new_notebook(cells=CELLS, metadata={"kernelspec": KERNEL}), folder / "t.ipynb")
+    return f"{address}/t.ipynb"
 
 
 @pytest.mark.slow
@@ -74,7 +45,7 @@ def test_an_explorer_in_jupyterlab(lab, chromium):
         with contextlib.suppress(PlaywrightTimeout):
             slider.wait_for(timeout=10_000)
             break
-    page.locator(".mk-explorer[data-name=''] svg[role=img]").wait_for(timeout=1000 * READY)
+    page.locator(".mk-explorer[data-name=''] svg[role=img]").first.wait_for(timeout=1000 * READY)
 
     slider.focus()
     for key, value in (("ArrowRight", "11"), ("ArrowDown", "10"), ("x", "10"), ("ArrowRight", "11")):
@@ -83,7 +54,7 @@ def test_an_explorer_in_jupyterlab(lab, chromium):
     page.wait_for_timeout(300)
     assert page.locator(".jp-Notebook .jp-Cell").count() == len(CELLS)  # x has cut nothing
 
-    page.locator("a[href='#compass-scene:alpha=0']").click()
+    page.locator("a[href='#compass:alpha=0']").click()
     assert slider.input_value() == "0"
     assert page.url.endswith("t.ipynb")
     page.context.close()

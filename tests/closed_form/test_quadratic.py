@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from scipy.optimize import minimize
 
 from mamlkit.closed_form.quadratic import (
     Quadratic,
@@ -170,6 +171,58 @@ def test_r9_matrices_of_size_one_agree_with_numbers():
 
 def test_r9_a_task_solved_in_one_step_has_no_weight():
     assert_allclose(weighted_centre([0.0, 1.0], [1.0, 2.0], inner_lr=0.5).weights, [1.0, 0.0])
+
+
+@pytest.mark.parametrize("judge", ["distance", "loss"])
+@pytest.mark.parametrize("num_steps", [0, 1, 4])
+def test_r9_r9a_no_search_finds_a_better_centre(judge, num_steps):
+    """Against SciPy, with the steps taken one by one and the judge written out."""
+    rng = np.random.default_rng(3)
+    minimisers, hessians = rng.normal(size=(4, 2)), [random_loss(rng, 2).A for _ in range(4)]
+
+    def judged(theta):
+        total = 0.0
+        for minimiser, hessian in zip(minimisers, hessians, strict=True):
+            phi = theta
+            for _ in range(num_steps):
+                phi = phi - 0.25 * hessian @ (phi - minimiser)
+            miss = phi - minimiser
+            total += miss @ miss if judge == "distance" else 0.5 * miss @ hessian @ miss
+        return total
+
+    found = minimize(judged, np.zeros(2), tol=1e-12)
+    centre = weighted_centre(minimisers, hessians, inner_lr=0.25, num_steps=num_steps, judge=judge).centre
+    assert_allclose(centre, found.x, atol=1e-5)
+
+
+def test_r9a_the_loss_as_judge_is_the_optimum_of_j():
+    losses = [Quadratic.with_minimiser([[h]], [m]) for h, m in [(0.5, -1.0), (1.0, 0.0), (2.0, 3.0)]]
+    by_weights = weighted_centre([-1.0, 0.0, 3.0], [0.5, 1.0, 2.0], inner_lr=0.3, num_steps=2, judge="loss")
+    optimum = meta_optimum([QuadraticTask(loss, loss) for loss in losses], inner_lr=0.3, num_steps=2)
+    assert_allclose(by_weights.centre, optimum[0])
+    at_zero = weighted_centre([-1.0, 0.0, 3.0], [0.5, 1.0, 2.0], inner_lr=0.0, judge="loss")
+    assert_allclose(at_zero.weights, np.array([0.5, 1.0, 2.0]) / 3.5)
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 5])
+def test_r9a_the_heaviest_task_has_alpha_h_of_one_over_2k_plus_one(num_steps):
+    h = np.linspace(0.001, 1.0, 1000)
+    weights = weighted_centre(np.zeros(1000), h, inner_lr=1.0, num_steps=num_steps, judge="loss").weights
+    assert h[weights.argmax()] == pytest.approx(1 / (2 * num_steps + 1), abs=1e-3)
+
+
+def test_x3_the_weights_favour_the_tasks_that_stay_far_from_their_optimum():
+    """The further phi ends from a task's optimum, from a start at equal distance, the more the task weighs."""
+    h = np.array([0.2, 0.6, 1.0, 1.3])
+    weights = weighted_centre(np.zeros(4), h, inner_lr=1.0).weights
+    ends = np.array([abs(adapt([1.0], Quadratic([[c]], [0.0]), inner_lr=1.0)[-1, 0]) for c in h])
+    assert (np.argsort(weights) == np.argsort(ends)).all()
+    assert weights[2] == 0.0
+
+
+def test_a_judge_of_no_kind_is_named():
+    with pytest.raises(ValueError, match="judge must be 'distance' or 'loss', got 'both'"):
+        weighted_centre([0.0], [1.0], inner_lr=0.1, judge="both")
 
 
 @given(seeds, st.integers(0, 4))

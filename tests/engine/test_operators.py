@@ -38,7 +38,10 @@ TRAPS = {  # losses whose gradient under plain vmap is wrong, and where
         [randn(4, 2), torch.tensor([0, 1, 0, 2])],
     ),
     "select_scatter": (lambda x, s: (torch.select_scatter(x, s, 1, 2) ** 2).sum(), [randn(4, 5), randn(4)]),
-    "Tensor.select_scatter": (lambda x, s: (x.select_scatter(s, 1, 2) ** 2).sum(), [randn(4, 5), randn(4)]),
+    "Tensor.select_scatter": (lambda x, s: (x.select_scatter(s, -1, -2) ** 2).sum(), [randn(4, 5), randn(4)]),
+    "select_scatter into what all share": (
+        lambda s: (torch.select_scatter(torch.ones(4, 5).double(), s, 1, 2) ** 2).sum(), [randn(4)]
+    ),
     "linear_cross_entropy in chunks": (
         lambda x, w: F.linear_cross_entropy(x, w, torch.tensor([0, 1, 2, 1]), options=in_chunks()),
         [randn(4, 3), randn(3, 3)],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.nn.utils.rnn import pack_padded_sequence as pack
 
 from mamlkit.engine import meta_train
 from mamlkit.runtime import capture
@@ -49,6 +50,9 @@ READ = {
     "length": lambda w, x, y: each(w, x, y).mean() * len(y[y == 1]),
     "unique": lambda w, x, y: each(w, x, y).mean() * x.round().unique().shape[0],
     "nonzero": lambda w, x, y: each(w, x, y)[torch.nonzero(y)[:, 0]].mean(),
+    "packed": lambda w, x, y: (
+        pack((x @ w)[..., None], y + 1, batch_first=True, enforce_sorted=False).data.square().mean()
+    ),
     "mask": lambda w, x, y: each(w, x, y)[y == 1].mean(),
     "mask of one": of_one,
     "masked_select": lambda w, x, y: each(w, x, y).masked_select(y == 1).mean(),

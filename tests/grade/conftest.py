@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -13,21 +18,80 @@ import pytest
 import torch
 
 from mamlkit.grade import instructor
-from mamlkit.grade.grading import Assignment, Result, grade, prepare
+from mamlkit.grade import release as derive
+from mamlkit.grade.grading import Result, grade
+from mamlkit.grade.kernels import KernelHost
+from mamlkit.grade.keys import Assignment, prepare
+from mamlkit.grade.services import GraderError
 
 ROOT = Path(__file__).parents[2]
+ISOLATION = os.environ.get("MAMLKIT_ISOLATION", "auto")
+"""What contains the kernels of these tests: MAMLKIT_ISOLATION=limits tries them where there are no namespaces."""
+COMMAND = str(Path(sys.executable).with_name("mamlkit-grade"))
 NAMES = ("e01", "e02", "e03")
+PROMISED = (*NAMES, "e99")
+"""What each exercise is promised to be tested for holds for the one that CONTRIBUTING.md walks through, too."""
 Notebook = dict[str, Any]
 Grade = Callable[..., Result]
 
 
+def _blocks(page: str, after: str, language: str) -> list[str]:
+    """Return the blocks of code of a page behind a heading."""
+    return re.findall(rf"```{language}\n(.*?)```", page.partition(after)[2].partition("\n### ")[0], re.DOTALL)
+
+
+@cache
+def walkthrough() -> Path:
+    """Write the exercise that CONTRIBUTING.md walks through, from its own blocks of code."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    hint = _blocks(page, "### 5.", "html")[0].replace("\n\n", "\n\n", 1)
+    hints = "\n".join(hint.replace("Hint 1", f"Hint {number}") for number in (1, 2, 3))
+    answer, part, check = (_blocks(page, heading, "python")[0] for heading in ("### 2.", "### 3.", "### 4."))
+    setup = "from mamlkit.grade import check"
+    cells = [
+        _markdown("# E99 · Doubling", 0),
+        _code("setup", setup),
+        _markdown(f"## a. Double it · 2 points\n\n{hints}", 1),
+        _code("answer", answer),
+        _code("part", part),
+        _code("check", check),
+    ]
+    about = {"mamlkit": json.loads("{" + _blocks(page, "### 1.", "json")[0].partition("{")[2].rpartition("}")[0] + "}")}
+    path = Path(_FOLDER.name) / "e99_doubling.ipynb"
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": cells}))
+    return path
+
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="walk-through-")
+
+
+def _code(role: str, source: str) -> Notebook:
+    about = {"role": role} if role == "setup" else {"role": role, "part": "e99.a"}
+    return {
+        "cell_type": "code",
+        "id": f"made-{role}",
+        "metadata": {"mamlkit": about},
+        "source": source.rstrip(),
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
+def _markdown(text: str, number: int) -> Notebook:
+    return {"cell_type": "markdown", "id": f"text-{number}", "metadata": {}, "source": text}
+
+
 def solution(name: str) -> Path:
-    """Return the instructor's notebook of an exercise."""
+    """Return the instructor's notebook of an exercise; e99 is the walk-through's."""
+    if name == "e99":
+        return walkthrough()
     return next((ROOT / "solutions").glob(f"{name}_*.ipynb"))
 
 
 def release(name: str) -> Notebook:
     """Return the notebook that students get."""
+    if name == "e99":
+        return json.loads(derive.release(walkthrough(), "https://example.org/fork"))
     return json.loads(next((ROOT / "exercises").glob(f"{name}_*.ipynb")).read_text(encoding="utf-8"))
 
 
@@ -64,7 +128,7 @@ def data(notebook: Any) -> bytes:
 @cache
 def assignment(name: str) -> Assignment:
     """Return the assignment, drawn from a fixed seed."""
-    return prepare(solution(name), seed=20260101)
+    return prepare(solution(name), seed=20260101, isolation=ISOLATION)
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +141,32 @@ def grader() -> Grade:
         return grade(data(notebook), replace(task, exercise=exercise))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def contained() -> Callable[[str], Assignment]:
+    """Return E2 for a level of isolation, or skip where this machine does not grant it."""
+
+    def at(level: str) -> Assignment:
+        try:
+            KernelHost(isolation=level).close()
+        except GraderError as error:
+            pytest.skip(str(error))
+        return replace(assignment("e02"), isolation=level)
+
+    return at
+
+
+def answered(code: str, call: str = "return None") -> Notebook:
+    """Return E2 with part a answered: `code` in the cell, and `call` as the body of the function."""
+    body = "\n".join(f"    {line}" for line in call.splitlines())
+    return fill("e02", {"e02.a": f"{code}\ndef meta_gradient(*args, **kwargs):\n{body}\n"})
+
+
+def class_run(folder: Path, *options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run the command on ``in`` beside ``out`` in `folder`, as a teacher would."""
+    command = [COMMAND, "in", "--out", "out", "--solutions", str(ROOT / "solutions"), "--accept-limits", *options]
+    return subprocess.run(command, **{"cwd": folder, "capture_output": True, "text": True, "timeout": 180, **settings})
 
 
 def points(result: Result) -> dict[str, int]:

@@ -96,7 +96,7 @@ function drawAxes({ xlim, ylim, xticks, yticks, xlabel, ylabel }, at) {
     ys.map((y, i) => text(`x="${left - 7}" y="${px(y + 4)}"`, formatNumber(yticks[i], decimalsOf(yticks)))).join("")}</g>`;
 }
 
-const SAMPLES = { line: [[1, 8], [29, 8]], path: [[1, 8], [12, 8], [26, 8]], points: [[15, 8]],
+const SAMPLES = { line: [[1, 8], [29, 8]], path: [[1, 8], [8, 8], [27, 8]], points: [[15, 8]],
   arrow: [[1, 8], [28, 0]], arc: [[1, 13], [6, 7], [14, 4], [22, 7], [27, 13]], area: [[4, 2], [26, 2], [26, 14], [4, 14]] };
 
 function swatch(mark) { // the mark itself, small: pixels stand for the plane

@@ -160,8 +160,10 @@ function mount(root, model, link) {
   function followProse(state, href) {
     take(state);
     if (link) history.replaceState(null, "", href);
-    if (!inView(plots)) plots.scrollIntoView({ block: "center" });
+    bringIntoView("center");
   }
+
+  const bringIntoView = (block) => inView(plots) || plots.scrollIntoView({ block });
 
   async function writeAddress() {
     history.replaceState(null, "", linkTo(spec.name, controls));
@@ -177,7 +179,8 @@ function mount(root, model, link) {
     element("div", { class: "mk-buttons" }, ...buttons));
   const beside = [];
   if (controls.length) beside.push(panel);
-  if (spec.prompts.length) beside.push(makePrompts(spec.prompts, texts, (state) => change(state, "")));
+  const follow = (state) => { change(state, ""); bringIntoView("nearest"); };
+  if (spec.prompts.length) beside.push(makePrompts(spec.prompts, texts, follow));
   if (parts.readouts.length) beside.push(numbers);
   root.append(element("div", { class: "mk-body" }, plots, legend(), ...beside), note, details, live);
 

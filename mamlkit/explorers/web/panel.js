@@ -101,12 +101,15 @@ function makePanel({ name, axes, arrows, alt, width: share, marks }, { unique, t
     return line;
   }
 
-  function say(lines, [x, y]) {
+  function say(lines, [x, y]) { // beside the pointer where there is room, else above or below it
     tip.replaceChildren(...lines);
-    const right = x > node.clientWidth / 2;
-    tip.style.cssText = `top: ${px(Math.max(0, Math.min(y - 12, height - tip.offsetHeight)))}px; ${
-      right ? `right: ${px(node.clientWidth - x + 16)}px` : `left: ${px(x + 16)}px`}; max-width: ${
-      px((right ? x : node.clientWidth - x) - 16)}px`;
+    const room = node.clientWidth;
+    tip.style.cssText = `left: 0; max-width: ${px(room)}px`;
+    const [wide, high] = [tip.offsetWidth, tip.offsetHeight];
+    const beside = Math.max(x, room - x) >= wide + 16;
+    const from = beside ? (room - x >= wide + 16 ? x + 16 : x - wide - 16) : Math.min(Math.max(0, x - wide / 2), room - wide);
+    const top = beside ? Math.max(0, Math.min(y - 12, height - high)) : y > high + 16 ? y - high - 16 : y + 18;
+    tip.style.cssText = `left: ${px(from)}px; top: ${px(top)}px; max-width: ${px(room)}px`;
   }
 
   function tell(key) { // what the legend names
