@@ -91,6 +91,64 @@ CLAIMS = {
         test="tests/test_cost.py::test_arithmetic_and_memory_follow_the_theory",
         exercise="exercises/e03_maml_by_automatic_differentiation",
     ),
+    "R5": Claim(
+        title="the gap that the shortcut leaves",
+        statement=r"Two inner steps on curvature $a$ with query loss $\tfrac d2 \theta^2$: MAML's gradient minus "
+        r"FOMAML's is $d\,\theta_2\,\big((1 - \alpha a)^2 - 1\big)$.",
+        chapter="book/principles/first-order",
+        function="mamlkit.closed_form.quadratic.first_order_gap",
+        test="tests/closed_form/test_quadratic.py::test_r5_gap_of_two_steps_in_one_dimension",
+        exercise="",
+    ),
+    "R5a": Claim(
+        title="where the gap is widest, and where it vanishes",
+        statement=r"With $\theta_2 = (1 - \alpha a)^2 \theta_0$ the absolute gap is widest at "
+        r"$\alpha a = 1 \mp 1/\sqrt 2$, a quarter of the plain gradient, and vanishes at $0$, $1$ and $2$. Only the "
+        r"relative gap grows, and only on $0 < \alpha a < 1$.",
+        chapter="book/principles/first-order",
+        function="mamlkit.closed_form.first_order.gap",
+        test="tests/closed_form/test_first_order.py::test_r5a_two_steps_the_whole_way",
+        exercise="",
+    ),
+    "R5b": Claim(
+        title="one family",
+        statement=r"To first order in $\alpha$ the mean direction of each method is "
+        r"$\text{AvgGrad} - \alpha\, s\, \text{AvgGradInner}$, with $s = 2K$ for MAML, $K$ for FOMAML, $(K - 1)/2$ for "
+        r"Reptile (divided by $\alpha K$) and $0$ for joint training.",
+        chapter="book/principles/first-order",
+        function="mamlkit.closed_form.first_order.inner_weight",
+        test="tests/closed_form/test_first_order.py::test_r5b_the_remainder_of_the_expansion_is_of_second_order",
+        exercise="",
+    ),
+    "R6": Claim(
+        title="turning a feature",
+        statement=r"With inputs $x \sim N(0, I)$, score $v\,(w \cdot x)$, logistic loss and the task "
+        r"$y = \operatorname{sign}(x_2)$, the feature $w = (1, 0)$ has the slope "
+        r"$\partial L / \partial w_2 = -v / \sqrt{2\pi}$: a step turns it the right way, unless $v = 0$. Frozen, it "
+        r"leaves the accuracy at $\tfrac12$.",
+        chapter="book/principles/geometry",
+        function="mamlkit.closed_form.geometry.feature_gradient",
+        test="tests/closed_form/test_geometry.py::test_r6_the_gradient_by_quadrature",
+        exercise="",
+    ),
+    "R7": Claim(
+        title="alignment and the length of a step",
+        statement=r"With distance $D$ to the optimum, gradient length $g$ and alignment $c$, one step leaves "
+        r"$\|\phi - \theta^\star\|^2 = D^2 - 2 \alpha g D c + \alpha^2 g^2$.",
+        chapter="book/principles/geometry",
+        function="mamlkit.closed_form.geometry.distance_after_step",
+        test="tests/closed_form/test_geometry.py::test_r7_the_distance_of_a_step_that_is_taken",
+        exercise="",
+    ),
+    "R7a": Claim(
+        title="the worst alignment on a quadratic",
+        statement=r"On a quadratic with condition number $\kappa$ the alignment is nowhere below "
+        r"$2\sqrt\kappa / (\kappa + 1)$; there the best step leaves $(\kappa - 1)/(\kappa + 1)$ of the distance.",
+        chapter="book/principles/geometry",
+        function="mamlkit.closed_form.geometry.worst_alignment",
+        test="tests/closed_form/test_geometry.py::test_r7a_the_worst_place_on_a_quadratic",
+        exercise="",
+    ),
     "R8": Claim(
         title="the best start of linear regressions",
         statement=r"With $n$ support rows, one inner step and $T = I - \tfrac{\alpha}{n} X_S^\top X_S$, the outer loss "

@@ -31,13 +31,16 @@ ROLES: dict[str, Style] = {
     "maml": Style("#00795a", "#35d0a2", width=3.4),
     "recomputed": Style("#4a51c9", "#a3a9ff", dash=(5, 2.5), marker="square", width=3.0),
     "fomaml": Style("#a8216f", "#ff86c3", dash=(8, 3.5), marker="triangle", width=3.0),
+    "reptile": Style("#5a3fc0", "#b3a4ff", dash=(4, 2, 1, 2), marker="diamond", width=3.0),
     "naive": Style("#6f6000", "#e0c94a", dash=(2, 3, 6, 3), marker="diamond", width=3.0),  # one Jacobian for K steps
-    "joint": Style("#8a4b12", "#e0a365", dash=(10, 3, 2, 3), marker="square", width=2.6),  # one model for all tasks
+    "joint": Style("#8a4b12", "#dcb27e", dash=(10, 3, 2, 3), marker="square", width=2.6),  # one model for all tasks
     "scratch": Style("#606060", "#b5b5b5", dash=(3, 3), marker="diamond", width=2.2),
     "plain": Style("#606060", "#b5b5b5", dash=(8, 2, 2, 2), marker="diamond", width=2.2),  # a gradient, no inner loop
     "baseline": Style("#00707a", "#4fc8d6", dash=(4, 3), marker="square"),  # what practitioners use today
     "outer_loss": Style("#606060", "#b0b0b0", dash=(1, 3), width=1.3),
     "guess": Style("#b00020", "#ff7b8a", dash=(12, 4), marker="triangle", width=2.4),  # what the reader drew
     "axes": Style("#5b4a9e", "#b9aaff", dash=(10, 5), width=1.2),  # the eigenvectors of a Hessian
+    "error": Style("#8f3b00", "#ffb27a", width=2.6),  # how far an answer is off, in its own units
+    "relative": Style("#005c8f", "#6cc0f5", dash=(7, 3), marker="square", width=2.6),  # the same, as a share
     "guide": Style("#6a6a6a", "#9a9a9a", dash=(2, 3), width=1.2),
 }

@@ -5,17 +5,23 @@ import itertools
 import numpy as np
 import pytest
 
+from mamlkit.closed_form.first_order import METHODS as FAMILY
+from mamlkit.explorers.alignment import alignment_scene
 from mamlkit.explorers.batch_norm import batch_norm_scene
 from mamlkit.explorers.centre import centre_scene
 from mamlkit.explorers.compass import compass_scene
 from mamlkit.explorers.cost import METHODS, cost_scene
 from mamlkit.explorers.factors import factor_scene
+from mamlkit.explorers.family import family_scene
+from mamlkit.explorers.feature import feature_scene
+from mamlkit.explorers.first_order import gap_scene
 from mamlkit.explorers.leaning import leaning_scene
 from mamlkit.explorers.leave_one_out import leave_one_out_scene
 from mamlkit.explorers.loops import two_loops_scene
 from mamlkit.explorers.prior import prior_scene
 from mamlkit.explorers.probe import probe_scene
 from mamlkit.explorers.quadratic import quadratic_scene
+from mamlkit.explorers.race import race_scene
 from mamlkit.explorers.shrinkage import rate_scene, stopping_scene, weights_scene
 from mamlkit.explorers.sinusoid import CURVES, descent_scene, error_scene, wave_scene
 from mamlkit.explorers.walkers import walkers_scene
@@ -24,6 +30,10 @@ from mamlkit.roles import ROLES
 SCENES = {
     **{f"compass, {name}": scene for name, scene in compass_scene(1.0, 110.0, 30.0).scenes.items()},
     **{f"walkers, {name}": scene for name, scene in walkers_scene(0.5, 1.0, 2).scenes.items()},
+    **{f"gap, {name}": scene for name, scene in gap_scene(0.5, 1.0, 2).scenes.items()},
+    **{f"family, {name}": scene for name, scene in family_scene(0.2, 2, [0.3, 1.5]).scenes.items()},
+    **{f"feature, {name}": scene for name, scene in feature_scene(1.0, 1.0).scenes.items()},
+    **{f"alignment, {name}": scene for name, scene in alignment_scene(1.0, 9.0, 30.0).scenes.items()},
     **{f"prior, {name}": scene for name, scene in prior_scene(0.1, 4, 1.0).scenes.items()},
     **{f"stopping, {name}": scene for name, scene in stopping_scene(0.7, 3).scenes.items()},
     "rate": rate_scene(0.5, 1.0, 2),
@@ -37,6 +47,7 @@ SCENES = {
     "descent": descent_scene({"by hand": [2, 1], "engine": [2, 1]}),
     "cost": cost_scene([1, 2], {key: [1, 2] for key in METHODS}, theory=None, quantity="memory"),
     "probe": probe_scene([0, 1], [0, 0], [0, 1], support=[[0, 0]], query=[[1, 1]]),
+    "race": race_scene({key: [0, 1] for key in FAMILY}, {key: [[2, 1]] for key in FAMILY}, against="iterations"),
     "landscape": quadratic_scene(0.5, 2.0, 2, [0.3, 1.5]),
     "wave": wave_scene([0, 1], {key: [0, 1] for key in CURVES}, [[0, 0]]),
     "errors": error_scene({key: [[2, 1]] for key in ("scratch", "joint", "maml")}),
