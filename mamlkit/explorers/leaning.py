@@ -47,7 +47,7 @@ def leaning_scene(
 def _panel(steep: str, x: Array, marks: list[Mark], lines: Array) -> Scene:
     marks = [*marks, *_band("maml", x, lines, _("start from MAML"))]
     heights = np.concatenate([mark.xy[:, 1] for mark in marks])
-    limits = 1.1 * min(heights.min(), -1.0), 1.1 * max(heights.max(), 1.0)
+    limits = 1.1 * min(heights.min(), -1.0), 1.4 * max(heights.max(), 1.0)
     axes = Axes(_("input x; kind {letter} is steep", letter=steep), _("output y"), (x.min(), x.max()), limits)
     alt = _(
         "The mean waves of two kinds, which mirror each other, and two starts, each as a line in a band. Kind {letter} "
