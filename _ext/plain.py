@@ -109,6 +109,9 @@ def directive(kind: str, title: str, inside: list[str], page: str, book: Book) -
     if kind == "grid":
         yield from body
         return
+    if kind == "prf:proof":
+        yield from ["", "**Proof.**", *body, ""]
+        return
     if kind == "claim":
         claim = known(CLAIMS, title, page)
         title, body = f"{title} · {claim.title}", [*body, "", evidence(title, claim, book.source)]

@@ -70,6 +70,7 @@ BLOCKS = {
     "::::{grid} 1 2\n:gutter: 3\n\n:::{grid-item-card} Read\nOne.\n:::\n:::{grid-item-card} Run\nTwo.\n:::\n::::": (
         "**Read**\n\nOne.\n\n**Run**\n\nTwo."
     ),
+    ":::{prf:proof}\nSquare it.\n:::": "**Proof.**\nSquare it.",
     "```python\n# {doc}`x`\n:::{claim} R1\n```": "```python\n# {doc}`x`\n:::{claim} R1\n```",
 }
 UNKNOWN = {
