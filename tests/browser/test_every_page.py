@@ -27,7 +27,7 @@ def test_page(path, colours, site, open_page):
     page = open_page(f"{site}/{path}", color_scheme=colours)
     assert page.evaluate(SPEECHLESS) == []
     assert page.evaluate("document.documentElement.dataset.theme") == colours
-    for width in (1280, 360):
+    for width in (1280, 320):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(150)
         assert page.evaluate(TOO_WIDE) == [], f"at {width} px"
