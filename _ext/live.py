@@ -83,12 +83,14 @@ def faults(fields: str, controls: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def accepts(control: dict[str, Any], text: str) -> bool:
-    if control["kind"] == "choice":
-        return text in map(str, control["values"])
+    if control["kind"] == "choice" and text in map(str, control["values"]):
+        return True
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         return False
+    if control["kind"] == "choice":
+        return numbers[0] in control["values"] and len(numbers) == 1
     if control["kind"] == "slider":
         return len(numbers) == 1 and control["values"][0] <= numbers[0] <= control["values"][-1]
     inside = zip(control["low"], numbers, control["high"], strict=False)

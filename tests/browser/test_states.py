@@ -34,9 +34,17 @@ def state(page, name):
     return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(page.url).fragment.partition(":")[2]))
 
 
+def as_number(value):
+    """A number as a number, since Python writes 0.0 where scripts write 0; words as they are."""
+    try:
+        return float(value)
+    except ValueError:
+        return str(value)
+
+
 def same(control, shown, wanted):
     if control["kind"] == "choice":
-        return shown == str(wanted)
+        return as_number(shown) == as_number(wanted)
     numbers = [[float(x) for x in str(text).strip("[]()").split(",")] for text in (shown, wanted)]
     if control["kind"] == "slider":  # the nearest value of the slider
         return abs(numbers[0][0] - min(control["values"], key=lambda x: abs(x - numbers[1][0]))) < 1e-9

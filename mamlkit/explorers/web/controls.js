@@ -72,7 +72,8 @@ function makeChoice({ name, label, values, names, play }, { unique, texts, get, 
     index,
     words: (value) => names[index(value)],
     show: (value) => (inputs[index(value)].checked = true),
-    parse: (string) => values.find((value) => String(value) === string),
+    parse: (string) => values.find((value) => // numbers as numbers: Python writes 0.0 where scripts write 0
+      String(value) === string || (typeof value === "number" && string.trim() && Number(string) === value)),
   };
 }
 
