@@ -1,4 +1,4 @@
-"""Every state of every explorer is light: few dashes to paint, little work for the processor, the mouse included."""
+"""Every state of every explorer is light: few dashes to paint; little work for the processor, the mouse included."""
 
 import gzip
 import importlib
@@ -31,6 +31,11 @@ DASHES = """() => [...document.querySelectorAll("path[stroke-dasharray]")].reduc
   const dash = path.getAttribute("stroke-dasharray").split(" ").map(Number).filter(Boolean);
   return dash.length ? sum + path.getTotalLength() * dash.length / 2 / dash.reduce((a, b) => a + b) : sum;
 }, 0)"""
+# Set one state after the other and count the dashes of each; nothing is painted in between.
+COUNT = f"""(states) => states.map((state) => {{
+  Object.entries(state).forEach(([name, value]) => kernel.model.set(name, value));
+  return ({DASHES})();
+}})"""
 SET = "(state) => Object.entries(state).forEach(([name, value]) => kernel.model.set(name, value))"
 PAINTED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 
@@ -71,17 +76,19 @@ def test_every_state_is_light(maker, as_widget, request):
     page = as_widget(explorer)
     busy = request.getfixturevalue("busy")
     plots = [plot.bounding_box() for plot in page.locator(".mk-plot").all()]
+    every = list(states(explorer))
+    dashes = page.evaluate(COUNT, every)
+    assert max(dashes) < MOST_DASHES, every[dashes.index(max(dashes))]
+    # Painting takes time too, so the processor is watched where most is drawn, and at every fifteenth state.
+    most = sorted(range(len(every)), key=dashes.__getitem__)[-10:]
     heaviest, before = 0.0, busy()
-    for state in states(explorer):
-        page.evaluate(
-            "(state) => Object.entries(state).forEach(([name, value]) => kernel.model.set(name, value))", state
-        )
+    for index in sorted({*most, *range(0, len(every), 15)}):
+        page.evaluate(SET, every[index])
         for box in plots:
             page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.6 * box["height"])
             page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.4 * box["height"])
         page.evaluate(PAINTED)
-        assert page.evaluate(DASHES) < MOST_DASHES, state
         now = busy()
-        assert now - before < MOST_SECONDS, (state, now - before)
+        assert now - before < MOST_SECONDS, (every[index], now - before)
         heaviest, before = max(heaviest, now - before), now
     print(f"{maker.__name__}: the heaviest state took {heaviest:.2f} s of processor time")
