@@ -131,6 +131,12 @@ def assignment(name: str) -> Assignment:
     return prepare(solution(name), seed=20260101, isolation=ISOLATION)
 
 
+@pytest.fixture(autouse=True)
+def the_command_changes_no_other_test(monkeypatch):
+    """The grader's command tells all processes to come to import nothing from the current folder."""
+    monkeypatch.setenv("PYTHONSAFEPATH", "")  # empty means unset; what stood there is put back afterwards
+
+
 @pytest.fixture(scope="session")
 def grader() -> Grade:
     """Grade a notebook, with limits that a test may lower."""
