@@ -59,6 +59,10 @@ function makeSlider({ name, label, values, digits, unit, play }, { unique, texts
   };
 }
 
+// The one of a few values that a link names; numbers as numbers, since Python writes 0.0 where scripts write 0.
+const valueNamed = (values, string) => values.find((value) =>
+  String(value) === string || (typeof value === "number" && string.trim() && Number(string) === value));
+
 function makeChoice({ name, label, values, names, play }, { unique, texts, get, set }) {
   const index = (value) => values.indexOf(value);
   const inputs = values.map((value, i) => element("input", { type: "radio", name: `${unique}-${name}`, value: names[i],
@@ -72,8 +76,7 @@ function makeChoice({ name, label, values, names, play }, { unique, texts, get, 
     index,
     words: (value) => names[index(value)],
     show: (value) => (inputs[index(value)].checked = true),
-    parse: (string) => values.find((value) => // numbers as numbers: Python writes 0.0 where scripts write 0
-      String(value) === string || (typeof value === "number" && string.trim() && Number(string) === value)),
+    parse: (string) => valueNamed(values, string),
   };
 }
 

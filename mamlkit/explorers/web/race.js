@@ -86,7 +86,7 @@ function linkedParts(spec, state) {
       [number(string)].find((value) => allowed(value, [values[0], values.at(-1)])) };
   }
   for (const { name, values } of spec.switches) {
-    parts[name] = { text: String, parse: (string) => values.find((value) => String(value) === string) };
+    parts[name] = { text: String, parse: (string) => valueNamed(values, string) };
   }
   return Object.entries(parts).map(([name, { text, parse }]) => ({ name, parse, get: () => text(state()[name]) }));
 }
