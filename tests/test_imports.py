@@ -115,7 +115,9 @@ def test_the_set_up_cell_installs_what_a_notebook_imports(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
 def test_binder_has_what_a_notebook_imports(path):
     settings = yaml.safe_load((ROOT / ".binder/environment.yml").read_text("utf-8"))
-    listed = [re.match(r"[\w-]+", one)[0] for one in settings["dependencies"]]
+    packages = [one for one in settings["dependencies"] if isinstance(one, str)]
+    packages += [one for more in settings["dependencies"] if isinstance(more, dict) for one in more["pip"]]
+    listed = [re.match(r"[\w-]+", one)[0] for one in packages]
     assert imported(code(path)) <= installed([CONDA.get(one, one) for one in listed])
 
 
