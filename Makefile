@@ -35,8 +35,8 @@ book: html  ## build the book, then serve it on localhost (PORT=8000)
 	@echo "The book is at http://localhost:$(PORT)/  (Ctrl-C stops; another port: make book PORT=8001)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-lab: env  ## open the chapters in JupyterLab
-	$(BIN)/jupyter lab
+lab: env  ## open the chapters in JupyterLab, which keeps figures alive in saved notebooks
+	JUPYTER_CONFIG_PATH=.binder $(BIN)/jupyter lab
 
 test: html  ## all tests: package, built book in a browser, every chapter and solution under nbval
 	$(BIN)/python -m pytest $(SPLIT)

@@ -1,6 +1,8 @@
-"""An explorer in a real JupyterLab: its keys are its own, links of the notebook's text set it, its traits follow."""
+"""An explorer in a real JupyterLab: its keys are its own, links of the notebook's text set it, its traits follow,
+and a saved notebook keeps it."""
 
 import contextlib
+import shutil
 
 import nbformat
 import pytest
@@ -33,7 +35,7 @@ def lab(jupyterlab):
 
 
 @pytest.mark.slow
-def test_an_explorer_in_jupyterlab(lab, chromium):
+def test_an_explorer_in_jupyterlab(lab, jupyterlab, chromium):
     page = chromium.new_page(viewport={"width": 1280, "height": 1000})
     page.goto(lab)
     page.locator(".jp-Notebook .jp-Cell").first.click(timeout=1000 * READY)
@@ -57,4 +59,22 @@ def test_an_explorer_in_jupyterlab(lab, chromium):
     page.locator("a[href='#compass:alpha=0']").click()
     assert slider.input_value() == "0"
     assert page.url.endswith("t.ipynb")
+
+    # Saved and opened again, as another file with a kernel that has run nothing: the figure is there, and alive.
+    folder, address = jupyterlab
+    page.keyboard.press("Control+s")
+    for _attempt in range(READY):
+        if "widgets" in nbformat.read(folder / "t.ipynb", as_version=4).metadata:
+            break
+        page.wait_for_timeout(1000)
+    page.context.close()
+    shutil.copy(folder / "t.ipynb", folder / "again.ipynb")
+    page = chromium.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(f"{address}/again.ipynb")
+    slider = page.locator("input[data-control=alpha]")
+    slider.wait_for(timeout=1000 * READY)
+    assert slider.input_value() == "0"  # as it was left
+    slider.press("ArrowRight")
+    assert slider.input_value() == "1"
+    assert "not found" not in page.locator(".jp-Notebook").inner_text()
     page.context.close()
