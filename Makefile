@@ -7,7 +7,7 @@ SPLIT  := -n 2 --dist loadfile
 NBVAL  := -o addopts= --nbval-lax --nbval-cell-timeout=120 book solutions
 CODE   := $(shell find mamlkit _ext -name '*.py' -o -name '*.js' -o -name '*.css') _config.yml $(wildcard benchmarks/*.json)
 .DEFAULT_GOAL := help
-.PHONY: help env html book lab test quick browser notebooks lint format exercises grade launch experiments bench picture words links lock clean
+.PHONY: help env html book lab test quick browser notebooks lint format exercises grade launch experiments dist bench picture words addresses links lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,8 +28,6 @@ _build/code: $(CODE) | $(VENV)/installed
 
 html: env _build/code  ## build the book into _build/html; every chapter runs, every warning is an error
 	$(BIN)/jupyter-book build -W -n --keep-going .
-	@# The front door, which only sends the reader on, names its icon too: browsers ask for one that is not there.
-	@grep -q icon _build/html/index.html || echo '<link rel="icon" href="_static/favicon.svg" />' >> _build/html/index.html
 
 book: html  ## build the book, then serve it on localhost (PORT=8000)
 	@echo "The book is at http://localhost:$(PORT)/  (Ctrl-C stops; another port: make book PORT=8001)"
@@ -69,6 +67,14 @@ launch: html  ## write what Binder and Colab open, with notebooks in plain Markd
 experiments: env  ## run the trainings that are too long for a chapter, write mamlkit/experiments/results anew
 	$(BIN)/python -m mamlkit.experiments
 
+dist: env  ## the package as it is released: source and wheel, checked, installed in an environment of its own, tested there
+	rm -rf dist _build/wheel && $(BIN)/python -m build --outdir dist . > /dev/null
+	$(BIN)/python -m twine check --strict dist/*
+	$(PYTHON) -m venv _build/wheel
+	_build/wheel/bin/python -m pip install -q --disable-pip-version-check "$$(echo dist/*.whl)[torch]" pytest hypothesis scipy
+	_build/wheel/bin/python -P -c 'import mamlkit; assert "site-packages" in mamlkit.__file__, mamlkit.__file__'
+	_build/wheel/bin/pytest -q -p no:cacheprovider tests/closed_form tests/tasks
+
 bench:  ## mamlkit beside its peers, side by side on this machine; an environment of its own
 	PYTHON=$(PYTHON) sh benchmarks/setup.sh
 	.venv-bench/bin/python benchmarks/run.py
@@ -88,6 +94,9 @@ words: env  ## collect what code draws for translators (_build/words.pot); updat
 	  $(BIN)/pybabel -q update -D mamlkit -d mamlkit/locale -i _build/words.pot && \
 	  $(BIN)/pybabel compile -D mamlkit -d mamlkit/locale; fi
 	@echo "$$(grep -c '^msgid' _build/words.pot) entries in _build/words.pot"
+
+addresses: env  ## ask every address outside the book whether it still answers; needs the network
+	$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/addresses
 
 links: env  ## write the repository of _config.yml into set-up cells and citation
 	$(BIN)/python _ext/links.py

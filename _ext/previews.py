@@ -61,10 +61,11 @@ def anchors(node: nodes.Element) -> list[str]:
 
 
 def shown(node: nodes.Element) -> nodes.Element:
-    """Return what stands for `node` in a preview."""
-    if isinstance(node, nodes.term):
-        return node.parent.next_node(nodes.definition)
-    return node
+    """Return what stands for `node` in a preview: a copy, whose equations have no number and no link to themselves."""
+    copy = (node.parent.next_node(nodes.definition) if isinstance(node, nodes.term) else node).deepcopy()
+    for equation in copy.findall(nodes.math_block):
+        equation["number"] = None
+    return copy
 
 
 def without_ids(html: str) -> str:

@@ -5,7 +5,7 @@ by its own name, for example ``from mamlkit.closed_form import quadratic`` or ``
 
 The parts depend on one another in one direction only::
 
-    closed_form, tasks, runtime  ->  engine, scene  ->  figures, explorers  ->  book  ->  grade
+    closed_form, tasks, runtime  ->  engine, scene  ->  applications, figures, explorers  ->  book  ->  grade
 """
 
 __version__ = "0.1.0"
