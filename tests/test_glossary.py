@@ -19,7 +19,7 @@ PAGES = [
 EVERYWHERE = [path for path in ROOT.glob("book/**/*") if path.suffix in (".ipynb", ".md") and path != GLOSSARY]
 
 LINK = re.compile(r"\{term\}`(?:[^`<]*<)?([^`<>]+)>?`")
-# What is no use yet: code, maths, titles of sections and boxes, the words of links, and the box that announces a chapter.
+# What is no use yet: code, maths, titles of sections and boxes, words of links, the box that announces a chapter.
 NO_PROSE = re.compile(
     r"(?P<kept>\{term\}`[^`]*`)|^:::\{admonition\} (?:In this chapter|On this page)$.*?^:::$|^(`{3,}).*?^\2"
     r"|\$\$.*?\$\$|\$[^$]+\$|^#.*?$|^:{3,}.*?$|\[[^\]]*\]\([^)]*\)|`[^`]+`",
