@@ -53,6 +53,11 @@ def test_chapter_installs_the_package_of_this_repository_first(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_a_proof_stands_in_its_block(path):
+    assert not re.findall(r"\*\*Proof|\\\\square", path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
 def test_cell_ids_are_unique(path):
     ids = [cell["id"] for cell in json.loads(path.read_text())["cells"]]
     assert len(set(ids)) == len(ids)
