@@ -49,8 +49,8 @@ browser: html  ## open the built book in Chromium, move its sliders
 notebooks: env  ## run every chapter and every solution under nbval
 	$(BIN)/python -m pytest $(SPLIT) $(NBVAL)
 
-lint: env  ## style and types
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+lint: env  ## style, types and spelling
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/codespell
 
 format: env  ## put the code in its standard form
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

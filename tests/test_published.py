@@ -37,6 +37,13 @@ def test_a_slip_in_a_workflow_is_seen(tmp_path):
     assert check("github-workflows", tmp_path / "slip.yml").returncode == 1
 
 
+def test_the_hooks_of_a_commit_run_commands_that_exist():
+    path = ROOT / ".pre-commit-config.yaml"
+    subprocess.run([sys.executable, "-m", "pre_commit", "validate-config", str(path)], check=True)
+    for hook in yaml.safe_load(path.read_text("utf-8"))["repos"][0]["hooks"]:
+        assert shutil.which(ROOT / hook["entry"].split()[0]), hook["entry"]
+
+
 def test_workflows_call_targets_that_exist():
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
     for path in ROOT.glob(".github/workflows/*.yml"):
