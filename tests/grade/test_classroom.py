@@ -95,6 +95,16 @@ def test_what_the_grader_could_not_do_is_tried_again(tmp_path, monkeypatch):
     assert not list((tmp_path / "out" / "results").iterdir())
 
 
+def test_a_file_that_changes_meanwhile_is_no_zero_and_is_tried_again(tmp_path, graded_at_once):
+    """P15: what is graded is what the record says was graded."""
+    hand_in(tmp_path / "in", "ada", "e02")
+    found = entries(tmp_path / "in")
+    hand_in(tmp_path / "in", "ada", "e02", parts="a")
+    (record,) = ClassRun(SOLUTIONS, tmp_path / "out").grade(found, jobs=1)
+    assert (record["status"], graded_at_once) == ("failed", [])
+    assert not list((tmp_path / "out" / "results").iterdir())
+
+
 def test_writing_is_whole_or_not_at_all(tmp_path):
     classroom.write(tmp_path / "a.json", "old")
     with pytest.raises(UnicodeEncodeError):

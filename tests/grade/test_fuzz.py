@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from jupyter_client.session import Session
 from nbval.plugin import IPyNbCell, NbCellError
 
-from mamlkit.grade import lifting, plain, reading, reports
+from mamlkit.grade import lifting, plain, reading, reports, rooms
 from mamlkit.grade.client import ContainedKernel, KernelLost
 from mamlkit.grade.handins import find
 from mamlkit.grade.judge import Key, answers, judge
@@ -158,6 +158,7 @@ def test_any_name_makes_a_line_in_every_report(tmp_path_factory, names, file):
         rows = list(csv.reader(io.StringIO((top / "out" / "grades.csv").read_text(encoding="utf-8"))))
         assert {len(row) for row in rows} == {8}
         assert all(page.parent == top / "out" / "feedback" for page in (top / "out" / "feedback").iterdir())
+    rooms.clear(top)
 
 
 def _record(entry):
