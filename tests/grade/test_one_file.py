@@ -170,7 +170,7 @@ def test_all_of_a_message_counts_and_none_fills_the_memory(grader, flood):
     watcher = threading.Thread(target=session_memory, args=(stop, peak))
     watcher.start()
     try:
-        result = grader("e02", fill("e02", {"e02.a": SENDS.format(call=FLOODS[flood])}), cell_seconds=2)
+        result = grader("e02", fill("e02", {"e02.a": SENDS.format(call=FLOODS[flood])}), cell_seconds=1)
     finally:
         stop.set()
         watcher.join()
@@ -201,7 +201,7 @@ def test_a_kernel_that_does_not_follow_the_protocol_costs_its_own_part_in_bounde
     code = KERNEL + SILENT[silence]
     answers = {**right_answers("e02"), "e02.a": f"{code}\ndef meta_gradient(*a, **kw): return 1.0"}
     start = time.monotonic()
-    result = grader("e02", fill("e02", answers), cell_seconds=2)
+    result = grader("e02", fill("e02", answers), cell_seconds=1)
     assert result.status == "graded", said(result)
     assert points(result) == {"e02.a": 0, "e02.b": 4, "e02.c": 3}, said(result)
     assert time.monotonic() - start < 20
