@@ -57,7 +57,17 @@ SOURCE = (
     TEXT
     | st.lists(TEXT, max_size=3)
     | st.sampled_from(
-        [*right_answers("e02").values(), "def f(:", "(" * 300, "x = " + "-" * 3000 + "1", "import numpy as np\nnp = 1"]
+        [
+            *right_answers("e02").values(),
+            "def f(:",
+            "(" * 300,
+            "x = " + "-" * 3000 + "1",
+            "import numpy as np\nnp = 1",
+            "from math import *",
+            "from __future__ import annotations",
+            "x[0].y += 1\nx.append(1)",
+            "%time x = 1\r\n!ls",
+        ]
     )
 )
 CELL = st.fixed_dictionaries(
