@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import symtable
 from collections.abc import Iterable
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 MAGIC = re.compile(r"^([ \t]*)(?:%time[ \t]+(\S.*)|[%!?].*|[\w.]+\?\??[ \t]*)$", re.MULTILINE)
 STAR = "*"
 """What ``from module import *`` binds: nobody knows which names."""
+EVERYWHERE = {*dir(builtins), "display", "get_ipython"}
+"""What a kernel knows without any import."""
 
 
 def as_python(source: str) -> str:
@@ -122,7 +125,7 @@ def closure(wanted: Iterable[str], available: list[Piece], known: Iterable[str] 
         if name in seen:
             continue
         seen.add(name)
-        for index in where.get(name, where.get(STAR, [])):
+        for index in where.get(name, [] if name in EVERYWHERE else where.get(STAR, [])):
             if index not in taken:
                 taken.add(index)
                 waiting.extend(available[index].needs)

@@ -155,6 +155,12 @@ def test_what_stands_below_the_check_changes_no_answer():
     assert (found.right, notes) == (True, [])
 
 
+def test_a_module_that_is_not_here_costs_nothing_where_nobody_needs_it():
+    """A file of the student's own, imported whole in a cell that no answer leans on."""
+    found, notes = verdict(Solved().uses("len('x')", "from a_file_of_mine import *").notebook)
+    assert (found.right, notes) == (True, [])
+
+
 def test_a_plot_is_not_drawn_again():
     solved = Solved().uses("len(plt.__name__[:1])", "import json as plt", "plt.show()\nplt.dumps({}).sort()")
     assert verdict(solved.notebook)[0].right
