@@ -259,7 +259,8 @@ def test_a_set_up_cell_may_take_longer_than_an_answer():
 
 
 def test_importing_matplotlib_takes_none_of_the_answers_time(grader):
-    source = "import matplotlib.pyplot as plt\n" + right_answers("e02")["e02.a"]
+    before = "import sys\nloaded = {'matplotlib.pyplot', 'matplotlib.font_manager'} <= sys.modules.keys()\n"
+    source = before + "assert loaded\nimport matplotlib.pyplot as plt\n" + right_answers("e02")["e02.a"]
     plot = source.replace("    ### BEGIN SOLUTION", "    plt.figure(); plt.plot([1, 2]); plt.title('x'); plt.close()")
     result = grader("e02", fill("e02", {"e02.a": plot}), cell_seconds=4)
     assert points(result)["e02.a"] == 3, said(result)
