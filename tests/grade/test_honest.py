@@ -82,6 +82,15 @@ def test_a_kernel_that_ends_a_moment_later_costs_the_answer_at_fault(grader, sec
     assert points(result)["e02.c"] == 3, said(result)
 
 
+def test_a_kernel_that_ends_during_another_answer_does_not_cost_that_one(grader):
+    """P13: the first answer ends the kernel while the second runs."""
+    bomb = f"import os, threading\nthreading.Timer(0.6, os._exit, [0]).start()\n{right_answers('e02')['e02.a']}"
+    slow = f"import time\ntime.sleep(1.5)\n{right_answers('e02')['e02.b']}"
+    result = grader("e02", fill("e02", {**right_answers("e02"), "e02.a": bomb, "e02.b": slow}))
+    assert points(result)["e02.b"] == 4, said(result)
+    assert points(result)["e02.c"] == 3, said(result)
+
+
 def edited(name, change, parts_=None):
     """Return the solved notebook after `change(cells by id, list of cells)`."""
     notebook = fill(
