@@ -120,9 +120,12 @@ class ClassRun:
         for index, entry in entries.items():
             maker = makers[entry.exercise]
             try:
+                data = entry.read()
+                if hashlib.sha256(data).hexdigest() != entry.sha256:
+                    raise GraderError("the file was changed while the class was graded; run the command again")
                 seed = seed_of(self.seed, entry.sha256)
                 task = maker.assignment(*seed, isolation=self.isolation, hidden=hidden)
-                yield one(index, entry.read(), task, owner)
+                yield one(index, data, task, owner)
             except (GraderError, OSError) as error:
                 yield joblib.delayed(_given_up)(index, _failed(maker, str(error)))
 

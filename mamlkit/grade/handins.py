@@ -15,6 +15,7 @@ import os
 import re
 import stat
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from mamlkit.grade import plain, reading
 
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)
 COPY = re.compile(r"([ _-]*(\(\d+\)|copy\d*|kopie))+$", re.IGNORECASE)
+DEEPEST, MOST_CLAIMS = 50, 10
+"""Folders inside one another that are looked into, and files for one place that are graded."""
 ALONE = r"(?<![0-9a-z]){}(?![0-9a-z])"
 
 
@@ -59,36 +62,62 @@ def find(folder: Path, stems: Sequence[str], ignore: Sequence[Path | None] = ())
     """
     if folder.is_file():
         return [_entry(folder, Path(folder.name), stems)]
-    entries = [_entry(path, path.relative_to(folder), stems, problem) for path, problem in _walk(folder, ignore)]
+    entries = [_entry(path, path.relative_to(folder), stems, problem) for path, problem in _walk(folder, stems, ignore)]
     return sorted(entries, key=lambda entry: (entry.student, entry.file))
 
 
-def _walk(folder: Path, ignore: Sequence[Path | None]) -> Iterator[tuple[Path, str]]:
-    """Yield notebooks, and whatever cannot be looked into, with the problem that there is."""
-    problems: list[tuple[Path, str]] = []
-
-    def note(error: OSError) -> None:
-        problems.append((Path(error.filename), f"The folder cannot be read: {error.strerror}."))
-
+def _walk(folder: Path, stems: Sequence[str], ignore: Sequence[Path | None]) -> Iterator[tuple[Path, str]]:
+    """Yield notebooks, and whatever cannot be looked into or holds none, with the problem that there is."""
     left_out = {path.resolve() for path in ignore if path}
-    full, other = set[Path](), dict[Path, str]()
-    for place, folders, files in os.walk(folder, onerror=note):
-        here = Path(place)
-        folders[:] = sorted(n for n in folders if not _is_nobodys(n) and (here / n).resolve() not in left_out)
-        top = folder / here.relative_to(folder).parts[0] if here != folder else folder
-        for name in files:
-            if NOTEBOOK.search(name) and not _is_nobodys(name):
-                full.add(top)
+    full, other, waiting = set[Path](), dict[Path, str](), [folder]
+    while waiting:
+        here = waiting.pop()
+        place = _place(folder, here, stems)
+        if len(here.relative_to(folder).parts) > DEEPEST:
+            yield here, f"Folders nested more than {DEEPEST} deep are not looked into."
+            continue
+        names, links, problem = _names(here)
+        if problem:
+            yield here, problem
+            full.add(place)
+        for name, is_folder in names:
+            if is_folder and (here / name).resolve() not in left_out:
+                waiting.append(here / name)
+                other.setdefault(_place(folder, here / name, stems), "")
+            elif not is_folder and NOTEBOOK.search(name):
+                full.add(place)
                 yield here / name, ""
-            elif not _is_nobodys(name):
-                other.setdefault(top, name)
-        for name in folders:
-            if (here / name).is_symlink():
-                problems.append((here / name, "This is a link, and links are not followed."))
-    for top, name in other.items():
-        if top not in full and top != folder and full:
-            problems.append((top, f"There is no notebook in this folder, but {plain.line(name)!r}."))
-    yield from problems
+            elif not is_folder and place != folder:
+                other[place] = name
+            elif not is_folder and _named(name, stems):
+                yield here / name, "This is no notebook."
+        for name in links:
+            yield here / name, "This is a link, and links are not followed."
+    for place, name in other.items():
+        if full and place not in full and place != folder and not _is_exercises(place.name, stems):
+            yield place, f"There is no notebook in this folder{f', but {plain.line(name)!r}' if name else ''}."
+
+
+def _names(here: Path) -> tuple[list[tuple[str, bool]], list[str], str]:
+    """Return what is in a folder and whether it is a folder itself, the links to folders, and the problem there is."""
+    try:
+        with os.scandir(here) as entries:
+            found = sorted((entry.name, entry.is_dir(), entry.is_symlink()) for entry in entries)
+    except OSError as error:
+        return [], [], f"The folder cannot be read: {error.strerror}."
+    mine = [one for one in found if not _is_nobodys(one[0])]
+    names = [(name, is_folder) for name, is_folder, is_link in mine if not (is_folder and is_link)]
+    return names, [name for name, is_folder, is_link in mine if is_folder and is_link], ""
+
+
+def _place(folder: Path, here: Path, stems: Sequence[str]) -> Path:
+    """Return the student's folder that `here` lies in: the first that is not an exercise's."""
+    place = folder
+    for part in here.relative_to(folder).parts:
+        place = place / part
+        if not _is_exercises(part, stems):
+            break
+    return place
 
 
 def _is_nobodys(name: str) -> bool:
@@ -141,6 +170,11 @@ def _named(name: str, stems: Sequence[str]) -> re.Match[str] | None:
     return re.search(ALONE.format(f"({any_of})"), _stem(name, stems), re.IGNORECASE)
 
 
+def _is_exercises(folder: str, stems: Sequence[str]) -> bool:
+    match = _named(folder, stems)
+    return match is not None and match[0] == _stem(folder, stems)
+
+
 def _exercise(data: bytes, inside: Path, stems: Sequence[str]) -> str:
     try:
         named = reading.named_exercise(reading.parse(data)[0])
@@ -152,8 +186,7 @@ def _exercise(data: bytes, inside: Path, stems: Sequence[str]) -> str:
 
 def _student(inside: Path, stems: Sequence[str]) -> str:
     for folder in inside.parts[:-1]:
-        match = _named(folder, stems)
-        if match is None or match[0] != _stem(folder, stems):
+        if not _is_exercises(folder, stems):
             return plain.line(_decoded(folder))
     stem = _stem(inside.name, stems)
     match = _named(inside.name, stems)
@@ -162,14 +195,23 @@ def _student(inside: Path, stems: Sequence[str]) -> str:
 
 
 def with_claims(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries with a note on each that claims the place of another: one student, one exercise."""
-    places: dict[tuple[str, str], list[Entry]] = {}
-    for entry in entries:
-        places.setdefault((entry.student.casefold(), entry.exercise), []).append(entry)
+    """Return the entries with a note on each that claims the place of another: one student, one exercise.
+
+    Of many that do, MOST_CLAIMS are graded; else one student could keep the grader busy for days.
+    """
+    places: dict[tuple[str, str], list[str]] = {}
     noted = []
     for entry in entries:
-        rivals = [one.file for one in places[entry.student.casefold(), entry.exercise]]
-        claim = f"{len(rivals)} files claim this place: {', '.join(rivals[:5])}. Each is graded; say which one counts."
+        places.setdefault((entry.student.casefold(), entry.exercise), []).append(entry.file)
+    seen = Counter[tuple[str, str]]()
+    for entry in entries:
+        place = entry.student.casefold(), entry.exercise
+        rivals = places[place]
+        graded = "Each is" if len(rivals) <= MOST_CLAIMS else f"The first {MOST_CLAIMS} of them are"
+        claim = f"{len(rivals)} files claim this place: {', '.join(rivals[:5])}. {graded} graded; say which one counts."
+        seen[place] += 1
+        too_many = seen[place] > MOST_CLAIMS and entry.exercise and not entry.problem
+        problem = f"Not graded: {len(rivals)} files claim this place." if too_many else entry.problem
         crowded = len(rivals) > 1 and entry.exercise
-        noted.append(replace(entry, notes=(*entry.notes, claim)) if crowded else entry)
+        noted.append(replace(entry, notes=(*entry.notes, claim), problem=problem) if crowded else entry)
     return noted

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 _LINES = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
@@ -25,6 +27,19 @@ def plain(text: object, limit: int = 2000) -> str:
     kept = str(text)
     kept = kept if len(kept) <= limit else kept[: limit - 1] + "…"
     return _CONTROLS.sub("\ufffd", _LINES.sub("\n", kept).replace("\t", "    "))
+
+
+def few(texts: Iterable[str], most: int = 30) -> list[str]:
+    """Return each text once, with how often it was there, and at most `most` of them.
+
+    Examples
+    --------
+    >>> few(["a", "b", "a", "c"], most=2)
+    ['a (2 times)', 'b', 'There were 1 more notes.']
+    """
+    counted = Counter(texts)
+    shown = [text if count == 1 else f"{text} ({count} times)" for text, count in counted.items()]
+    return [*shown[:most], f"There were {len(shown) - most} more notes."] if len(shown) > most else shown
 
 
 def line(text: object, limit: int = 200) -> str:

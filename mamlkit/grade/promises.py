@@ -70,7 +70,7 @@ PROMISES = {
         "test_one_file.py::test_a_kernel_that_does_not_follow_the_protocol_costs_its_own_part_in_bounded_time",
     ),
     "P11": Promise(
-        "Nothing vanishes in silence: a file or folder that cannot be read has a line.",
+        "Nothing vanishes in silence: a file or folder that cannot be read, or holds no notebook, has a line.",
         EVERYWHERE,
         "test_one_file.py::test_what_cannot_be_read_has_a_line",
     ),
@@ -85,7 +85,8 @@ PROMISES = {
         "test_honest.py::test_a_kernel_that_ends_a_moment_later_costs_the_answer_at_fault",
     ),
     "P14": Promise(
-        "What an answer needs of the student's other cells is taken along, and a note says so.",
+        "The last of several attempts counts, as in the notebook; what it needs of the student's other cells is taken "
+        "along, and a note says so.",
         EVERYWHERE,
         "test_honest.py::test_what_is_green_in_the_notebook_is_right_in_the_class",
     ),
@@ -100,7 +101,7 @@ PROMISES = {
         "test_honest.py::test_a_notebook_is_read_however_it_was_saved",
     ),
     "P17": Promise(
-        "A student's name comes from one rule, and two files that claim one place say so.",
+        "A student's name comes from one rule, and two files that claim one place say so; of many, ten are graded.",
         EVERYWHERE,
         "test_handins.py::test_the_rule",
     ),
@@ -117,6 +118,6 @@ PROMISES = {
     "P20": Promise(
         "A class that is interrupted loses nothing, and every mark is right.",
         EVERYWHERE,
-        "test_classroom.py::test_two_hundred_submissions_with_the_right_marks_through_an_interruption",
+        "test_classroom.py::test_a_class_with_the_right_marks_through_an_interruption",
     ),
 }

@@ -107,8 +107,13 @@ def save(records: Sequence[Record], out: Path) -> None:
     students: dict[str, list[Record]] = {}
     for record in records:
         students.setdefault(record["student"], []).append(record)
+    taken = set[str]()
     for student, theirs in students.items():
-        write(out / "feedback" / f"{_file_name(student)}.html", page(student, theirs))
+        name = _file_name(student)
+        if name.casefold() in taken:  # some disks take "Ada" and "ada" for one name
+            name = f"{name[:100]}-{hashlib.sha256(student.encode()).hexdigest()[:12]}"
+        taken.add(name.casefold())
+        write(out / "feedback" / f"{name}.html", page(student, theirs))
 
 
 def _csv(records: Sequence[Record]) -> str:

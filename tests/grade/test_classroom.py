@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -92,6 +93,16 @@ def test_what_the_grader_could_not_do_is_tried_again(tmp_path, monkeypatch):
     failed = Result("e02", "T", "failed", 0, 10, [], ["no disk"])
     monkeypatch.setattr(classroom, "grade", lambda *_: failed)
     list(ClassRun(SOLUTIONS, tmp_path / "out").grade(entries(tmp_path / "in"), jobs=1))
+    assert not list((tmp_path / "out" / "results").iterdir())
+
+
+def test_a_file_that_changes_meanwhile_is_no_zero_and_is_tried_again(tmp_path, graded_at_once):
+    """P15: what is graded is what the record says was graded."""
+    hand_in(tmp_path / "in", "ada", "e02")
+    found = entries(tmp_path / "in")
+    hand_in(tmp_path / "in", "ada", "e02", parts="a")
+    (record,) = ClassRun(SOLUTIONS, tmp_path / "out").grade(found, jobs=1)
+    assert (record["status"], graded_at_once) == ("failed", [])
     assert not list((tmp_path / "out" / "results").iterdir())
 
 
@@ -220,9 +231,13 @@ def _class(folder, size):
 
 
 @pytest.mark.slow
-def test_two_hundred_submissions_with_the_right_marks_through_an_interruption(tmp_path):
-    """P20: the run is killed in the middle, taken up again, and every mark is the deserved one."""
-    deserved = _class(tmp_path / "in", 200)
+def test_a_class_with_the_right_marks_through_an_interruption(tmp_path):
+    """P20: the run is killed in the middle, taken up again, and every mark is the deserved one.
+
+    All 24 kinds of hand-in are there twice; MAMLKIT_CLASS=300 grades a class of that size.
+    """
+    size = int(os.environ.get("MAMLKIT_CLASS", "48"))
+    deserved = _class(tmp_path / "in", size)
     command = [
         sys.executable,
         "-m",
@@ -238,7 +253,7 @@ def test_two_hundred_submissions_with_the_right_marks_through_an_interruption(tm
     ]
     first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     results = tmp_path / "out" / "results"
-    while not results.exists() or len(list(results.glob("*.json"))) < 40:
+    while not results.exists() or len(list(results.glob("*.json"))) < size // 4:
         time.sleep(0.1)
     helpers = psutil.Process(first.pid).children(recursive=True)
     first.send_signal(signal.SIGKILL)
@@ -248,7 +263,7 @@ def test_two_hundred_submissions_with_the_right_marks_through_an_interruption(tm
     kept = {path: path.stat().st_mtime_ns for path in results.glob("*.json")}
     start = time.monotonic()
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
-    print(f"{200 - len(kept)} submissions after the interruption: {time.monotonic() - start:.0f} s")
+    print(f"{size - len(kept)} submissions after the interruption: {time.monotonic() - start:.0f} s")
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "out" / "grades.csv").open()))
     assert {row["student"]: int(row["points"]) for row in rows} == deserved

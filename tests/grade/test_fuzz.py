@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from jupyter_client.session import Session
 from nbval.plugin import IPyNbCell, NbCellError
 
-from mamlkit.grade import lifting, plain, reading, reports
+from mamlkit.grade import lifting, plain, reading, reports, rooms
 from mamlkit.grade.client import ContainedKernel, KernelLost
 from mamlkit.grade.handins import find
 from mamlkit.grade.judge import Key, answers, judge
@@ -57,7 +57,17 @@ SOURCE = (
     TEXT
     | st.lists(TEXT, max_size=3)
     | st.sampled_from(
-        [*right_answers("e02").values(), "def f(:", "(" * 300, "x = " + "-" * 3000 + "1", "import numpy as np\nnp = 1"]
+        [
+            *right_answers("e02").values(),
+            "def f(:",
+            "(" * 300,
+            "x = " + "-" * 3000 + "1",
+            "import numpy as np\nnp = 1",
+            "from math import *",
+            "from __future__ import annotations",
+            "x[0].y += 1\nx.append(1)",
+            "%time x = 1\r\n!ls",
+        ]
     )
 )
 CELL = st.fixed_dictionaries(
@@ -158,6 +168,7 @@ def test_any_name_makes_a_line_in_every_report(tmp_path_factory, names, file):
         rows = list(csv.reader(io.StringIO((top / "out" / "grades.csv").read_text(encoding="utf-8"))))
         assert {len(row) for row in rows} == {8}
         assert all(page.parent == top / "out" / "feedback" for page in (top / "out" / "feedback").iterdir())
+    rooms.clear(top)
 
 
 def _record(entry):

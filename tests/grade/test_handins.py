@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from mamlkit.grade import reports
-from mamlkit.grade.handins import find, with_claims
+from mamlkit.grade import reports, rooms
+from mamlkit.grade.handins import DEEPEST, MOST_CLAIMS, find, with_claims
 
 from .conftest import data, fill, release
 
@@ -51,7 +51,8 @@ def put(path, notebook=EMPTY):
 def test_the_rule(tmp_path, name, student, exercise):
     """P17: a student's name comes from one rule, which the module states."""
     put(tmp_path / name)
-    assert [(entry.student, entry.exercise) for entry in find(tmp_path, STEMS)] == [(student, exercise)]
+    found = [(entry.student, entry.exercise, entry.problem) for entry in find(tmp_path, STEMS)]
+    assert found == [(student, exercise, "")]
 
 
 def test_the_notebook_says_itself_which_exercise_it_is(tmp_path):
@@ -101,3 +102,68 @@ def test_names_in_an_old_encoding_are_names(tmp_path):
         (entry.student + entry.file).encode()
         assert reports._file_name(entry.student)
         assert entry.read()
+
+
+def test_folders_without_end_in_a_hand_in_stop_nobody(tmp_path):
+    """P11: a ZIP file can hold them; Python's own walk ends in a RecursionError."""
+    for name in ("ada", "kim"):
+        put(tmp_path / name / "e02.ipynb")
+    (tmp_path / "bob").mkdir()
+    before = os.getcwd()
+    os.chdir(tmp_path / "bob")
+    try:
+        for _ in range(1500):
+            os.mkdir("n")
+            os.chdir("n")
+    finally:
+        os.chdir(before)
+    problems = {entry.student: entry.problem for entry in find(tmp_path, STEMS)}
+    assert problems == {"ada": "", "bob": f"Folders nested more than {DEEPEST} deep are not looked into.", "kim": ""}
+    rooms.clear(tmp_path / "bob")
+
+
+@pytest.mark.parametrize(
+    ("name", "student", "problem"),
+    [
+        ("bob/e02.zip", "bob", "no notebook in this folder, but 'e02.zip'"),
+        ("bob/", "bob", "no notebook in this folder."),
+        ("bob/.DS_Store", "bob", "no notebook in this folder."),
+        ("e02/bob/e02.pdf", "bob", "no notebook in this folder, but 'e02.pdf'"),
+        ("e02/bob/", "bob", "no notebook in this folder."),
+        ("bob_e02.zip", "bob_e02.zip", "This is no notebook."),
+        ("bob_e02.py", "bob_e02.py", "This is no notebook."),
+        ("readme.txt", None, None),
+        ("e02/readme.txt", None, None),
+        ("e01/", None, None),
+    ],
+)
+def test_nobody_vanishes_in_silence(tmp_path, name, student, problem):
+    """P11: who has handed in something else, or nothing, has a line as well."""
+    put(tmp_path / "ada" / "e02.ipynb")
+    put(tmp_path / "e02" / "eve" / "e02.ipynb")
+    if name.endswith("/"):
+        (tmp_path / name).mkdir(parents=True)
+    else:
+        put(tmp_path / name, b"PK")
+    others = [entry for entry in find(tmp_path, STEMS) if entry.student not in {"ada", "eve"}]
+    assert len(others) == (student is not None)
+    assert not others or (others[0].student in {student, student.split("_")[0]} and problem in others[0].problem)
+
+
+def test_one_student_cannot_keep_the_grader_busy(tmp_path):
+    """P17: of many files that claim one place some are graded, and each says what has happened."""
+    for number in range(MOST_CLAIMS + 5):
+        put(tmp_path / "ada" / f"{number}_e02.ipynb")
+    put(tmp_path / "bob" / "e02.ipynb")
+    entries = with_claims(find(tmp_path, STEMS))
+    refused = [entry for entry in entries if entry.problem]
+    assert len(refused) == 5
+    assert {entry.student for entry in refused} == {"ada"}
+    assert all(f"The first {MOST_CLAIMS} of them are graded" in entry.notes[-1] for entry in entries[:-1])
+
+
+def test_names_that_a_disk_takes_for_one_keep_pages_of_their_own(tmp_path):
+    blank = {"parts": [], "notes": [], "exercise": "e02", "title": "", "file": "", "status": "graded"}
+    reports.save([{**blank, "points": 1, "out_of": 3, "student": name} for name in ("Ada", "ada", "ADA")], tmp_path)
+    pages = [page.name.casefold() for page in (tmp_path / "feedback").iterdir()]
+    assert len(pages) == len(set(pages)) == 3

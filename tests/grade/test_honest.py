@@ -82,6 +82,15 @@ def test_a_kernel_that_ends_a_moment_later_costs_the_answer_at_fault(grader, sec
     assert points(result)["e02.c"] == 3, said(result)
 
 
+def test_a_kernel_that_ends_during_another_answer_does_not_cost_that_one(grader):
+    """P13: the first answer ends the kernel while the second runs."""
+    bomb = f"import os, threading\nthreading.Timer(0.6, os._exit, [0]).start()\n{right_answers('e02')['e02.a']}"
+    slow = f"import time\ntime.sleep(1.5)\n{right_answers('e02')['e02.b']}"
+    result = grader("e02", fill("e02", {**right_answers("e02"), "e02.a": bomb, "e02.b": slow}))
+    assert points(result)["e02.b"] == 4, said(result)
+    assert points(result)["e02.c"] == 3, said(result)
+
+
 def edited(name, change, parts_=None):
     """Return the solved notebook after `change(cells by id, list of cells)`."""
     notebook = fill(
@@ -259,7 +268,8 @@ def test_a_set_up_cell_may_take_longer_than_an_answer():
 
 
 def test_importing_matplotlib_takes_none_of_the_answers_time(grader):
-    source = "import matplotlib.pyplot as plt\n" + right_answers("e02")["e02.a"]
+    before = "import sys\nloaded = {'matplotlib.pyplot', 'matplotlib.font_manager'} <= sys.modules.keys()\n"
+    source = before + "assert loaded\nimport matplotlib.pyplot as plt\n" + right_answers("e02")["e02.a"]
     plot = source.replace("    ### BEGIN SOLUTION", "    plt.figure(); plt.plot([1, 2]); plt.title('x'); plt.close()")
     result = grader("e02", fill("e02", {"e02.a": plot}), cell_seconds=4)
     assert points(result)["e02.a"] == 3, said(result)

@@ -8,16 +8,20 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+import zmq
 
 from mamlkit.grade import grading, plain, reports, rooms
+from mamlkit.grade.client import LONGEST_FRAME, ContainedKernel, KernelLost
 from mamlkit.grade.handins import find
 from mamlkit.grade.kernels import KernelHost
 from mamlkit.grade.sandbox import Limits
+from mamlkit.grade.session import MEMORY
 
 from .conftest import NAMES, answered, assignment, class_run, data, fill, grade, points, right_answers, said
 
@@ -152,6 +156,7 @@ def meta_gradient(*args, **kwargs):
 )
 FLOODS = {
     "in the metadata": "show({'data': {}, 'metadata': {'x': 'x' * (12 << 20)}})",
+    "in a piece before the last": "show({'data': {}, 'metadata': {}}, metadata={'x': 'x' * (12 << 20)})",
     "in buffers": "show({'data': {}, 'metadata': {}}, buffers=[bytes(12 << 20)] * 8)",
     "in one piece": "k.iopub_socket.send(bytes(400 << 20))",
     "in many pieces": "[k.iopub_socket.send(bytes(1 << 20)) for _ in range(400)]",
@@ -163,14 +168,14 @@ def some_slow(names, quick):
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
-@pytest.mark.parametrize("flood", some_slow(FLOODS, {"in the metadata", "in buffers"}))
+@pytest.mark.parametrize("flood", some_slow(FLOODS, {"in the metadata", "in a piece before the last", "in buffers"}))
 def test_all_of_a_message_counts_and_none_fills_the_memory(grader, flood):
     """P9: every byte that a kernel sends counts, before it is read; the session's memory has a limit of its own."""
     stop, peak = threading.Event(), [0]
     watcher = threading.Thread(target=session_memory, args=(stop, peak))
     watcher.start()
     try:
-        result = grader("e02", fill("e02", {"e02.a": SENDS.format(call=FLOODS[flood])}), cell_seconds=2)
+        result = grader("e02", fill("e02", {"e02.a": SENDS.format(call=FLOODS[flood])}), cell_seconds=1)
     finally:
         stop.set()
         watcher.join()
@@ -180,6 +185,65 @@ def test_all_of_a_message_counts_and_none_fills_the_memory(grader, flood):
         for text in ("more than 1024 kB", "took too long", "never said", "ended its own", "cannot be read")
     ), said(result)
     assert max(peak) < 400 << 20
+
+
+def session_limits():
+    """Return how much memory each process that runs a session now may take."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            parent = process.parent()
+            if parent and all("mamlkit.grade.session" in one.cmdline() for one in (process, parent)):
+                found.append(process.rlimit(psutil.RLIMIT_AS)[0])
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+@pytest.mark.skipif(not hasattr(psutil, "RLIMIT_AS"), reason="only Linux tells the limits of another process")
+def test_the_graders_end_of_a_kernel_has_a_limit_of_memory(grader):
+    """P9: what a kernel sends may fill that process and no other."""
+    seen = []
+    worker = threading.Thread(
+        target=lambda: seen.append(grader("e02", answered("", "import time\ntime.sleep(0.1)\nreturn 1.0")))
+    )
+    worker.start()
+    limits = []
+    while worker.is_alive():
+        try:
+            limits += session_limits()
+        except psutil.AccessDenied:
+            pytest.skip("an ordinary user cannot look into a process that conceals itself")
+        time.sleep(0.01)
+    worker.join()
+    assert seen[0].status == "graded"
+    assert 0 < limits[-1] <= MEMORY  # the first may be from the moment before it is set
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_piece_that_is_too_long_is_not_received(more):
+    """P9: the system refuses it, so that no memory is taken; a shorter one is received and counted."""
+    room, context = rooms.make(), zmq.Context()
+    sender = context.socket(zmq.XPUB)
+    sender.bind(f"ipc://{room}/k-2")
+    kernel = ContainedKernel.__new__(ContainedKernel)
+    kernel.limits, kernel.received, kernel.allowed, kernel.until = {"output_kb": 1}, 0, 1024, float("inf")
+    kernel.waiting = {"shell": deque(), "iopub": deque()}
+    ports = dict(zip(("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"), range(1, 6), strict=True))
+    try:
+        kernel._connect({"transport": "ipc", "ip": f"{room}/k", "key": "k", "signature_scheme": "hmac-sha256", **ports})
+        assert sender.poll(5000)  # it has subscribed
+        sender.recv()
+        sender.send(bytes(LONGEST_FRAME + more))
+        if more > 0:
+            assert not kernel._take_in(2.0)
+        else:
+            with pytest.raises(KernelLost, match="more than 1 kB"):
+                kernel._take_in(5.0)
+    finally:
+        kernel.stop()
+        context.destroy(linger=0)
+        rooms.clear(room)
 
 
 MUTE = "k._publish_status = lambda *a, **kw: None"
@@ -201,7 +265,7 @@ def test_a_kernel_that_does_not_follow_the_protocol_costs_its_own_part_in_bounde
     code = KERNEL + SILENT[silence]
     answers = {**right_answers("e02"), "e02.a": f"{code}\ndef meta_gradient(*a, **kw): return 1.0"}
     start = time.monotonic()
-    result = grader("e02", fill("e02", answers), cell_seconds=2)
+    result = grader("e02", fill("e02", answers), cell_seconds=1)
     assert result.status == "graded", said(result)
     assert points(result) == {"e02.a": 0, "e02.b": 4, "e02.c": 3}, said(result)
     assert time.monotonic() - start < 20
