@@ -105,13 +105,15 @@ def line_of(file: str, function: str) -> int:
     raise ValueError(f"{file} has no function {function!r}")
 
 
-def share_base_url(app: Sphinx, config) -> None:
-    """Let link previews use the address that the book is published under."""
-    config.ogp_site_url = config.html_baseurl
+def unname_proofs(_app: Sphinx, page: nodes.document) -> None:
+    """Take away the id that sphinx-proof gives to every proof alike: on one page each id may stand once."""
+    for box in page.findall(nodes.admonition):
+        if box["ids"] == ["proof"]:
+            box["ids"] = []
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("config-inited", share_base_url, priority=1)
+    app.connect("doctree-read", unname_proofs)
     app.setup_extension("live")
     app.add_directive("claim", ClaimDirective)
     app.add_directive("claims", ClaimsDirective)

@@ -170,7 +170,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_node(RunTimes)
     app.add_directive("run-times", RunTimesDirective)
     app.add_post_transform(FillRunTimes)
-    app.connect("config-inited", addresses)
+    app.connect("config-inited", addresses, priority=1)  # before the extensions that use them
     app.connect("html-page-context", name_edition)
     app.connect("build-finished", write_ways_in)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

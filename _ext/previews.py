@@ -61,10 +61,16 @@ def anchors(node: nodes.Element) -> list[str]:
 
 
 def shown(node: nodes.Element) -> nodes.Element:
-    """Return what stands for `node` in a preview: a copy, whose equations have no number and no link to themselves."""
+    """Return what stands for `node` in a preview: a copy without what works in its own place alone.
+
+    That is the number of an equation, and links inside the book, whose addresses start from another page.
+    """
     copy = (node.parent.next_node(nodes.definition) if isinstance(node, nodes.term) else node).deepcopy()
     for equation in copy.findall(nodes.math_block):
         equation["number"] = None
+    for link in list(copy.findall(nodes.reference)):
+        if "://" not in link.get("refuri", ""):
+            link.replace_self(nodes.inline("", "", *link.children))
     return copy
 
 

@@ -76,7 +76,7 @@ def test_a_missing_page_is_answered_by_one_that_works_at_any_depth(site, tmp_pat
     try:
         prefix = f"http://127.0.0.1:{server.server_port}{urlsplit(BASE).path}"
         opened = open_page(f"{prefix}book/nowhere/at/all.html")  # a file that is missing there would be a complaint
-        assert opened.locator("h1").first.inner_text() == "Page not found"
+        assert opened.locator("article h1").inner_text() == "Page not found"
         opened.locator("nav a", has_text="The meta-gradient").first.click()
         assert opened.locator("article h1").first.inner_text().startswith("The meta-gradient")
     finally:
