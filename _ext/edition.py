@@ -167,6 +167,7 @@ def write_ways_in(app: Sphinx, failure: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     opengraph.get_description = description  # its own cuts sentences and prints formulas as TeX
     app.add_directive("edition", EditionDirective)
+    app.add_js_file("reach.js", loading_method="defer")
     app.add_node(RunTimes)
     app.add_directive("run-times", RunTimesDirective)
     app.add_post_transform(FillRunTimes)

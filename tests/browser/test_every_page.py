@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe
+
 BUILT = Path(__file__).parents[2] / "_build" / "html"
 START = "book/intro.html"
 # Sphinx's own pages (search, index) are Jupyter Book's affair; index.html only sends the reader on to START.
@@ -18,6 +20,21 @@ SPEECHLESS = """() => [...document.querySelectorAll("img:not([role=presentation]
 TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
   [...document.querySelectorAll("body *")].filter((node) => node.getBoundingClientRect().right > innerWidth + 1)
     .slice(0, 5).map((node) => node.outerHTML.slice(0, 120))"""
+
+
+# The rules of WCAG 2.2, levels A and AA. What a static checker can see; keys and speech have tests of their own.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+WHERE = {"light": 1280, "dark": 390}
+
+
+@pytest.mark.parametrize("colours", WHERE)
+@pytest.mark.parametrize("path", PAGES)
+def test_page_keeps_the_rules_of_accessibility(path, colours, site, open_page):
+    page = open_page(f"{site}/{path}", color_scheme=colours, width=WHERE[colours])
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    page.wait_for_timeout(300)  # what scrolls is found once formulas stand
+    broken = Axe().run(page, options=RULES).response["violations"]
+    assert [(rule["id"], node["html"][:200]) for rule in broken for node in rule["nodes"]] == []
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
