@@ -179,7 +179,7 @@ class SchoolTasks(NamedTuple):
 
 
 def sample(
-    rng: np.random.Generator, pupils: Pupils, *, num_support: int, schools: Sequence[str] | None = None
+    rng: np.random.Generator, pupils: Pupils, *, num_support: int, schools: Sequence[str] | np.ndarray | None = None
 ) -> SchoolTasks:
     """Draw a support set in every school, without replacement; all other pupils of the school are its query set.
 
@@ -222,7 +222,7 @@ def sample(
     return SchoolTasks(chosen, np.stack([rows[:num_support] for rows in drawn]), query, present)
 
 
-def folds(rng: np.random.Generator, schools: Sequence[str], *, num_folds: int) -> list[np.ndarray]:
+def folds(rng: np.random.Generator, schools: Sequence[str] | np.ndarray, *, num_folds: int) -> list[np.ndarray]:
     """Divide schools at random into parts that do not overlap; each is held out in turn.
 
     Examples
