@@ -217,8 +217,8 @@ def _keep(total: dict[Any, HeldOut], found: dict[Any, HeldOut], out: np.ndarray)
 
 def cross_validate(
     setting: Setting, *, rng: np.random.Generator, num_folds: int = 4
-) -> tuple[dict[str, HeldOut], list[Choices]]:
-    """Hold out each fold of the schools in turn; return every method's errors there and what was chosen.
+) -> tuple[dict[str, HeldOut], list[tuple[Split, Choices]]]:
+    """Hold out each fold of the schools in turn; return every method's errors there, and what each split chose.
 
     Parameters
     ----------
@@ -228,11 +228,11 @@ def cross_validate(
     num_folds : int
     """
     total: dict[str, HeldOut] = {}
-    chosen = []
+    made = []
     for split in splits(setting.pupils.schools, rng=rng, num_folds=num_folds):
-        chosen.append(choose(setting, split.inner))
-        _keep(total, predictions(setting, split.train, chosen[-1]), split.out)
-    return total, chosen
+        made.append((split, choose(setting, split.inner)))
+        _keep(total, predictions(setting, split.train, made[-1][1]), split.out)
+    return total, made
 
 
 def trade(setting: Setting, weights: Sequence[float], *, rng: np.random.Generator) -> dict[str, Array]:

@@ -87,20 +87,22 @@ def groups_scene(trade: Trade, weight: float) -> Panels:
     return Panels({"error": _errors(trade, place), "bias": _biases(trade, place)})
 
 
-def _curves(trade: Trade, columns: dict[str, np.ndarray], place: int, low: float, high: float) -> list[Mark]:
+def _curves(
+    trade: Trade, columns: dict[str, np.ndarray], place: int, low: float, high: float, *, of: str = ""
+) -> list[Mark]:
     labels = {"all": _("all pupils"), "majority": _("majority"), "minority": _("minority")}
-    marks = [Mark("line", "here", "guide", [[trade.weights[place], low], [trade.weights[place], high]])]
+    marks = [Mark("line", f"here{of}", "guide", [[trade.weights[place], low], [trade.weights[place], high]])]
     for name, values in columns.items():
         inside = np.column_stack([trade.weights, values.clip(low, high)])
-        marks.append(Mark("line", name, ROLES[name], inside, label=labels[name]))
+        marks.append(Mark("line", name + of, ROLES[name], inside, label=labels[name]))
     for name, values in columns.items():
         point = [[trade.weights[place], values[place].clip(low, high)]]
-        marks.append(Mark("points", f"{name}_here", ROLES[name], point))
+        marks.append(Mark("points", f"{name}_here{of}", ROLES[name], point))
     return marks
 
 
 def _errors(trade: Trade, place: int) -> Scene:
-    low, high = 5.9, 6.75
+    low, high = 5.9, 7.0
     columns = dict(zip(ROLES, trade.rmse.T, strict=True))
     marks = _curves(trade, columns, place, low, high)
     rules = {
@@ -134,7 +136,8 @@ def _signed(value: float) -> str:
 def _biases(trade: Trade, place: int) -> Scene:
     low, high = -2.9, 3.1
     marks = [Mark("line", "level", "guide", [[0.0, 0.0], [1.0, 0.0]])]
-    marks += _curves(trade, dict(zip(("majority", "minority"), trade.bias.T, strict=True)), place, low, high)
+    columns = dict(zip(("majority", "minority"), trade.bias.T, strict=True))
+    marks += _curves(trade, columns, place, low, high, of="_bias")
     alt = _(
         "Mean error, prediction minus truth, of each group against the weight of the minority: with blind features the "
         "two keep their distance, with aware features both are near zero but at the ends."
