@@ -148,3 +148,19 @@ def test_two_rates_and_one_for_each_feature():
     study = setting(features="aware")
     with pytest.raises(ValueError, match="broadcast"):
         study.sums(0.1, 0.2)
+
+
+def test_what_is_kept_are_the_errors_of_the_schools_held_out():
+    """Each start was fitted without the schools on which it is judged, and is judged on no other."""
+    study = setting(draws=1, seed=4)
+    total, made = school_study.cross_validate(study, rng=np.random.default_rng(4))
+    for split, chosen in made:
+        seen = study.sums(*chosen.rates["MAML"]).of(split.train)
+        assert_allclose(chosen.starts["average"].theta, school_study.average_start(seen).theta)
+        expected = {
+            "MAML, average": study.after(chosen.starts["average"].theta, *chosen.rates["MAML"]),
+            "pooled regression": study.after(study.pooled(split.train), 0.0),
+            "mixed model": study.mixed(split.train, (0,)),
+        }
+        for name, run in expected.items():
+            assert_allclose(total[name].square[split.out], run.square[split.out])
