@@ -160,6 +160,25 @@ CLAIMS = {
         test="tests/closed_form/test_linear.py::test_r8_no_search_finds_a_better_start",
         exercise="",
     ),
+    "R8a": Claim(
+        title="minimax is a weight",
+        statement=r"Of two group losses, quadratics with a single lowest point each, the start with the lowest "
+        r"$\max(L_1 - c_1, L_2 - c_2)$ minimises $(1 - w) L_1 + w L_2$ for the $w$ at which both sides are equal, or "
+        r"for $w = 0$ or $1$ where one group is worse off even when it alone is served.",
+        chapter="book/applications/fairness",
+        function="mamlkit.closed_form.groups.minimax_start",
+        test="tests/closed_form/test_groups.py::test_r8a_no_search_finds_a_start_that_serves_the_worse_off_better",
+        exercise="",
+    ),
+    "R8b": Claim(
+        title="a step and the gap between groups",
+        statement=r"A step from $\theta$ to $\phi$ changes the gap between two groups' mean errors by "
+        r"$(\bar x_2 - \bar x_1) \cdot (\phi - \theta)$: what moves all answers of a task alike leaves it as it was.",
+        chapter="book/applications/fairness",
+        function="mamlkit.closed_form.groups.gap_after_step",
+        test="tests/closed_form/test_groups.py::test_r8b_the_gap_moves_only_with_what_the_groups_differ_in",
+        exercise="",
+    ),
     "R9": Claim(
         title="the weighted centre",
         statement=r"The start that minimises $\sum_i p_i \|\phi_i - \theta_i^\star\|^2$ over quadratics is the mean of "
