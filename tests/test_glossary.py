@@ -12,7 +12,7 @@ GLOSSARY = ROOT / "book/reference/glossary.md"
 TERMS = re.findall(r"^(\S.*)\n  \*", GLOSSARY.read_text("utf-8"), re.M)
 CALLED = ("your-own-problem.ipynb", "known-limits.md", "performance.ipynb", "scaling.ipynb")
 PAGES = [
-    *sorted(ROOT.glob("book/principles/*.ipynb")),
+    *(path for part in ("principles", "today", "applications") for path in sorted(ROOT.glob(f"book/{part}/*.ipynb"))),
     ROOT / "book/intro.ipynb",
     *(ROOT / "book/reference" / page for page in CALLED),
 ]
