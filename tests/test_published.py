@@ -62,7 +62,7 @@ def test_a_fork_changes_one_setting(tmp_path):
     settings = (fork / "_config.yml").read_text("utf-8")
     (fork / "_config.yml").write_text(settings.replace(old, "https://github.com/ada/maml"), "utf-8")
     subprocess.run([sys.executable, "_ext/links.py"], cwd=fork, check=True, capture_output=True)
-    left = subprocess.run(["git", "grep", "-l", "github.com/mamlkit"], cwd=fork, capture_output=True, text=True)
+    left = subprocess.run(["git", "grep", "-l", old], cwd=fork, capture_output=True, text=True)
     assert left.stdout == ""
 
 
