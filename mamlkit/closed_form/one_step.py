@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from mamlkit._check import Array, as_array, as_count, as_nonnegative, as_positive, as_symmetric, as_vector
 
 
-def best_inner_lr(*, n: int, d: int, noise_var: float = 0.0, task_var: float = 1.0) -> float:
+def best_inner_lr(*, n: int, d: int, noise_var: float = 0.0, task_var: float = 1.0, unit: bool = False) -> float:
     r"""Return the rate of the lowest query loss after one step from the mean of the tasks (claim R16a).
 
     .. math:: \alpha^\star = \frac{N}{N + d + 1 + s^2 / \tau^2}
@@ -28,6 +28,9 @@ def best_inner_lr(*, n: int, d: int, noise_var: float = 0.0, task_var: float = 1
         Context length N and dimension d, at least one each.
     noise_var, task_var : float
         The variances s^2, zero or more, and tau^2, above zero.
+    unit : bool
+        Whether inputs are unit vectors with covariance I/d instead. The rate is then
+        :math:`N / (1 + (N - 1)/d + s^2/\tau^2)`.
 
     Raises
     ------
@@ -45,7 +48,8 @@ def best_inner_lr(*, n: int, d: int, noise_var: float = 0.0, task_var: float = 1
     0.625
     """
     n, d = as_count("n", n, minimum=1), as_count("d", d, minimum=1)
-    return n / (n + d + 1 + as_nonnegative("noise_var", noise_var) / as_positive("task_var", task_var))
+    ratio = as_nonnegative("noise_var", noise_var) / as_positive("task_var", task_var)
+    return n / ((1 + (n - 1) / d if unit else n + d + 1) + ratio)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,10 +114,8 @@ def expected_curvature(kind: Kind, *, inner_lr: ArrayLike, n: int) -> Array:
     >>> expected_curvature(Kind([0.0], [[1.0]]), inner_lr=0.25, n=1)
     array([[0.6875]])
     """
-    n, P, L = as_count("n", n, minimum=1), _as_matrix(inner_lr, len(kind.mean)), kind.inputs
-    B = P.T @ L @ P
-    fourth = ((n + 1) * L @ B @ L + np.trace(L @ B) * L) / n
-    return L - L @ P @ L - (L @ P @ L).T + fourth
+    P, L = _as_matrix(inner_lr, len(kind.mean)), kind.inputs
+    return L - L @ P @ L - (L @ P @ L).T + _fourth_moment(kind, P, as_count("n", n, minimum=1))
 
 
 def best_init(kinds: Sequence[Kind], *, inner_lr: ArrayLike, n: int) -> Array:
@@ -149,7 +151,9 @@ def best_init(kinds: Sequence[Kind], *, inner_lr: ArrayLike, n: int) -> Array:
     return np.linalg.solve(total, np.sum([M @ mean for M, mean in parts], axis=0))
 
 
-def expected_loss(init: ArrayLike, kinds: Sequence[Kind], *, inner_lr: ArrayLike, n: int) -> float:
+def expected_loss(
+    init: ArrayLike, kinds: Sequence[Kind], *, inner_lr: ArrayLike, n: int, step_init: ArrayLike | None = None
+) -> float:
     r"""Return the expected query loss :math:`\tfrac12 (w^\top x - \phi^\top x)^2` after one step (claims R16a, R16b).
 
     The noise of the query's own target, which nobody can foresee, is left out.
@@ -163,20 +167,31 @@ def expected_loss(init: ArrayLike, kinds: Sequence[Kind], *, inner_lr: ArrayLike
         The start theta.
     kinds, inner_lr, n
         As in :func:`best_init`.
+    step_init : array_like, shape (d,), optional
+        Where the step's gradient is taken, if not at `init`: a layer of attention holds two copies of its start, one
+        in the query token and one in its values, and nothing makes them equal.
 
     Examples
     --------
     >>> expected_loss(np.zeros(5), [Kind(np.zeros(5), np.eye(5), task_var=1.0)], inner_lr=0.625, n=10)
     0.9375
     """
-    total = 0.0
+    n, total = as_count("n", n, minimum=1), 0.0
     for kind in kinds:
-        theta, L = as_vector("init", init, size=len(kind.mean)), kind.inputs
-        M, P = expected_curvature(kind, inner_lr=inner_lr, n=n), _as_matrix(inner_lr, len(L))
-        noise = kind.noise_var / n * np.trace(L @ P.T @ L @ P)
-        away = theta - kind.mean
-        total += kind.share * (away @ M @ away + kind.task_var * np.trace(M) + noise)
+        L, P = kind.inputs, _as_matrix(inner_lr, len(kind.mean))
+        a = as_vector("init", init, size=len(L)) - kind.mean
+        b = a if step_init is None else as_vector("step_init", step_init, size=len(L)) - kind.mean
+        left = a @ L @ a - 2 * a @ L @ P @ L @ b + b @ _fourth_moment(kind, P, n) @ b
+        spread = kind.task_var * np.trace(expected_curvature(kind, inner_lr=P, n=n))
+        total += kind.share * (left + spread + kind.noise_var / n * np.trace(L @ P.T @ L @ P))
     return float(total / sum(kind.share for kind in kinds) / 2)
+
+
+def _fourth_moment(kind: Kind, P: Array, n: int) -> Array:
+    """Return the expectation of C P' L P C over contexts with the second moment C, for inputs of covariance L."""
+    L = kind.inputs
+    B = P.T @ L @ P
+    return ((n + 1) * L @ B @ L + np.trace(L @ B) * L) / n
 
 
 def _as_matrix(inner_lr: ArrayLike, d: int) -> Array:

@@ -69,6 +69,32 @@ def test_r16a_no_search_finds_a_better_rate(n, d, noise, spread):
     assert expected_loss(np.ones(d), [kind], inner_lr=best, n=n) == pytest.approx(d * spread * (1 - best) / 2)
 
 
+@pytest.mark.parametrize("n", [1, 5])
+def test_the_best_rate_for_unit_inputs_by_sampled_contexts(n):
+    rng, d, noise = np.random.default_rng(n), 4, 0.3
+    x = rng.normal(size=(300_000, n, d))
+    x /= np.linalg.norm(x, axis=-1, keepdims=True)
+    w = 0.7**0.5 * rng.normal(size=(300_000, d))
+    y = (x * w[:, None]).sum(-1) + noise**0.5 * rng.normal(size=(300_000, n))
+    slope = (x * y[..., None]).mean(1)  # the start is zero: w is approached by rate times this
+    rate = (slope * w).sum() / (slope**2).sum()
+    assert rate == pytest.approx(best_inner_lr(n=n, d=d, noise_var=noise, task_var=0.7, unit=True), rel=0.01)
+
+
+def test_two_copies_of_the_start_by_sampled_contexts():
+    """A step from one point with the gradient of another: what a layer of attention may do."""
+    rng, (kind, _), n = np.random.default_rng(9), kinds(), 5
+    theta, other = rng.normal(size=(2, 3))
+    x, y = sampled(rng, kind, n, 100_000)
+    slope = (x[:, :n] * (x[:, :n] @ other - y[:, :n])[..., None]).mean(1)
+    losses = 0.5 * ((x[:, n] * (theta - 0.2 * slope)).sum(-1) - y[:, n]) ** 2
+    found = expected_loss(theta, [kind], inner_lr=0.2, n=n, step_init=other)
+    assert abs(losses.mean() - found) < 4 * losses.std() / 1e5**0.5
+    assert expected_loss(theta, [kind], inner_lr=0.2, n=n, step_init=theta) == expected_loss(
+        theta, [kind], inner_lr=0.2, n=n
+    )
+
+
 def test_r16a_the_rate_of_sampled_contexts():
     """Least squares over sampled contexts knows no fourth moment: the rate is a regression of w on the gradient."""
     rng, n, d = np.random.default_rng(0), 6, 4
