@@ -277,8 +277,8 @@ CLAIMS = {
     "R16b": Claim(
         title="the best start of one step, for endless data",
         statement=r"For kinds of regressions with Gaussian inputs of covariance $\Lambda_i$ and means $m_i$ the best "
-        r"start is $[\sum p_i M_i]^{-1} \sum p_i M_i m_i$ with $M = \E (I - P\hat\Lambda)^\top \Lambda (I - P\hat\Lambda)$: "
-        r"the mean of the tasks if all have the same inputs, and in general not.",
+        r"start is $[\sum p_i M_i]^{-1} \sum p_i M_i m_i$ with $M = \E (I - P\hat\Lambda)^\top \Lambda "
+        r"(I - P\hat\Lambda)$: the mean of the tasks if all have the same inputs, and in general not.",
         chapter="book/today/sequence-models",
         function="mamlkit.closed_form.one_step.best_init",
         test="tests/closed_form/test_one_step.py::test_r16b_no_search_finds_a_better_start",
