@@ -274,4 +274,53 @@ CLAIMS = {
         test="tests/closed_form/test_joint.py::test_r15_the_gap_to_joint_training_is_first_order_in_alpha",
         exercise="",
     ),
+    "R16": Claim(
+        title="a layer of attention takes an inner step",
+        statement=r"A layer of linear attention with keys and queries that read $x$, values $W_0 x - y$ and the factor "
+        r"$\alpha/N$ moves the prediction $W_0 x_\ast$ of a query token exactly as one gradient step on "
+        r"$\tfrac{1}{2N} \sum_j \|W x_j - y_j\|^2$ moves it, for any $W_0$.",
+        chapter="book/today/sequence-models",
+        function="mamlkit.closed_form.attention.gradient_step_weights",
+        test="tests/closed_form/test_attention.py::test_r16_the_layer_is_the_engines_step",
+        exercise="",
+    ),
+    "R16a": Claim(
+        title="the best rate of one step",
+        statement=r"With $N$ examples, inputs $\mathcal N(0, I_d)$, tasks that spread by $\tau^2$ around the start and "
+        r"noise $s^2$, the best rate is $N / (N + d + 1 + s^2/\tau^2)$.",
+        chapter="book/today/sequence-models",
+        function="mamlkit.closed_form.one_step.best_inner_lr",
+        test="tests/closed_form/test_one_step.py::test_r16a_no_search_finds_a_better_rate",
+        exercise="",
+    ),
+    "R16b": Claim(
+        title="the best start of one step, for endless data",
+        statement=r"For kinds of regressions with Gaussian inputs of covariance $\Lambda_i$ and means $m_i$ the best "
+        r"start is $[\sum p_i M_i]^{-1} \sum p_i M_i m_i$ with $M = \E (I - P\hat\Lambda)^\top \Lambda "
+        r"(I - P\hat\Lambda)$: the mean of the tasks if all have the same inputs, and in general not.",
+        chapter="book/today/sequence-models",
+        function="mamlkit.closed_form.one_step.best_init",
+        test="tests/closed_form/test_one_step.py::test_r16b_no_search_finds_a_better_start",
+        exercise="",
+    ),
+    "R17": Claim(
+        title="the delta rule is an inner loop",
+        statement=r"$S \leftarrow S - \beta (S k - v) k^\top$ is one gradient step for each token on "
+        r"$\tfrac12 \|S k - v\|^2$; the meta-gradient in $S_0$ is $(S_L q - v)(P_1 P_2 \cdots P_L\, q)^\top$ with "
+        r"$P_t = I - \beta_t k_t k_t^\top$.",
+        chapter="book/today/sequence-models",
+        function="mamlkit.closed_form.delta.start_gradient",
+        test="tests/closed_form/test_delta.py::test_r17_the_delta_rule_is_the_engines_inner_loop",
+        exercise="",
+    ),
+    "R17a": Claim(
+        title="what a token is worth",
+        statement=r"For unit keys without a preferred direction the expected squared distance of the state from the "
+        r"task follows $e_t = e_{t-1} (1 - \beta_t (2 - \beta_t)/d) + \beta_t^2 s^2$, and the best rate is "
+        r"$e_{t-1} / (e_{t-1} + d s^2)$.",
+        chapter="book/today/sequence-models",
+        function="mamlkit.closed_form.delta.expected_errors",
+        test="tests/closed_form/test_delta.py::test_r17a_the_errors_of_simulated_contexts",
+        exercise="",
+    ),
 }

@@ -37,6 +37,9 @@ ROLES: dict[str, Style] = {
     "scratch": Style("#606060", "#b5b5b5", dash=(3, 3), marker="diamond", width=2.2),
     "plain": Style("#606060", "#b5b5b5", dash=(8, 2, 2, 2), marker="diamond", width=2.2),  # a gradient, no inner loop
     "baseline": Style("#00707a", "#4fc8d6", dash=(4, 3), marker="square"),  # what practitioners use today
+    "attention": Style("#b5224a", "#ff86a0", dash=(8, 3), marker="triangle", width=2.8),  # a layer that reads a context
+    "stream": Style("#2f5fd0", "#8fb4ff", dash=(3, 2), marker="diamond", width=2.8),  # a step for each token
+    "bayes": Style("#6b5200", "#e0c060", dash=(10, 2, 2, 2), marker="square", width=2.6),  # a posterior mean
     "outer_loss": Style("#606060", "#b0b0b0", dash=(1, 3), width=1.3),
     "guess": Style("#b00020", "#ff7b8a", dash=(12, 4), marker="triangle", width=2.4),  # what the reader drew
     "axes": Style("#5b4a9e", "#b9aaff", dash=(10, 5), width=1.2),  # the eigenvectors of a Hessian

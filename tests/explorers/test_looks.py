@@ -15,6 +15,7 @@ from mamlkit.explorers.factors import factor_scene
 from mamlkit.explorers.family import family_scene
 from mamlkit.explorers.feature import feature_scene
 from mamlkit.explorers.first_order import gap_scene
+from mamlkit.explorers.in_context import in_context_scene, reading_scene
 from mamlkit.explorers.leaning import leaning_scene
 from mamlkit.explorers.leave_one_out import leave_one_out_scene
 from mamlkit.explorers.loops import two_loops_scene
@@ -41,6 +42,8 @@ SCENES = {
     **{f"centre, {name}": scene for name, scene in centre_scene(0.5, 1.0, 1, "distance").scenes.items()},
     **{f"batch norm, {name}": scene for name, scene in batch_norm_scene(4, 0.5).scenes.items()},
     **{f"left out, {name}": scene for name, scene in leave_one_out_scene(0.4, 4, "none").scenes.items()},
+    **{f"in context, {name}": scene for name, scene in in_context_scene(5, 1, "zero", 4).scenes.items()},
+    "reading": reading_scene({name: [1, 0] for name in ("zero", "learned", "rates", "bayes")}, [[1, 0]]),
     "factors": factor_scene(0.5, 2.0, 2),
     "loops": two_loops_scene(),
     "leaning": leaning_scene([0, 1], means=([1, 1], [0, 0]), joint=[[0, 1]], maml={"A": [[0, 0]]}).scenes["A"],
