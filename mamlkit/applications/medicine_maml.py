@@ -9,8 +9,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from mamlkit._check import as_count
+from mamlkit._check import Array, as_count
 from mamlkit.applications.medicine import Population, oral
+from mamlkit.applications.medicine_tasks import Patients
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -104,3 +105,22 @@ def network_curve(params: dict[str, Tensor], time: Any, dose: Any) -> Tensor:
 def network_loss(params: dict[str, Tensor], time: Tensor, dose: Tensor, seen: Tensor, weight: Tensor) -> Tensor:
     """Return the networks' mean squared error over 25 (mg/L)^2, summed over seeds."""
     return (weight * (network_curve(params, time, dose) - seen) ** 2).sum() / SCALE
+
+
+def adapted_errors(start: dict[str, Any], tasks: Patients, *, inner_lr: float = 0.1, num_steps: int = 5) -> Array:
+    """Return the mean squared errors (num_seeds, num_tasks) after the inner loop from each learned start, in (mg/L)^2.
+
+    `start` holds "mu", "s" and "u" with a row for each seed, as tensors or lists.
+    """
+    import numpy as np
+    import torch
+
+    from mamlkit import engine
+
+    rows = []
+    for seed in range(len(start["mu"])):
+        params = {name: torch.as_tensor(part[seed : seed + 1]).double() for name, part in start.items()}
+        rates = {"mu": 0, "s": 0, "u": inner_lr}
+        sets: dict[str, Any] = {"support": tasks.support, "query": tasks.query}
+        rows.append(engine.evaluate(model_loss, params, **sets, inner_lr=rates, num_steps=num_steps)[-1].numpy())
+    return np.array(rows)

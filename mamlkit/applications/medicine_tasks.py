@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from mamlkit._check import Array, as_count
 from mamlkit.applications.medicine import NOISE, Noise, Population, oral
 
+Predict = Callable[[Array], Array]
 SUPPORT_TIMES = (0.25, 0.5, 1.0, 2.0, 3.5, 5.0, 7.0)  # hours after the dose
 QUERY_TIMES = (9.0, 12.0, 24.0)
 SCHEDULES = {"early": (0, 1, 2, 3, 4, 5), "spread": (6, 2, 4, 1, 3, 5)}  # in which order samples are taken
@@ -128,3 +131,22 @@ def _any_weights(rng: np.random.Generator, size: tuple[int, int]) -> Array:
         fixed[list(order)] = np.arange(MOST)
         rank = np.where(kind == index, fixed, rank)
     return (rank < n[..., None]) / n[..., None]
+
+
+def each_patient(tasks: Patients) -> Iterator[tuple[Predict, Array, Predict, Array]]:
+    """Yield for each patient how to predict the samples taken, those samples, how to predict the rest, the rest.
+
+    The first and the third are functions of log-parameters (..., 3), as the baselines want them.
+
+    Examples
+    --------
+    >>> from mamlkit.applications.medicine import published
+    >>> tasks = simulate(np.random.default_rng(0), published("clinic"), num_tasks=2)
+    >>> [later.shape for first, seen, rest, later in each_patient(tasks)]
+    [(3,), (3,)]
+    """
+    s, q = tasks.support, tasks.query
+    for i in range(len(s.time)):
+        on, dose = s.weight[i, 0] > 0, s.dose[i, 0]
+        first, rest = partial(oral, time=s.time[i, 0, on], dose=dose), partial(oral, time=q.time[i, 0], dose=dose)
+        yield first, s.concentration[i, 0, on], rest, q.concentration[i, 0]

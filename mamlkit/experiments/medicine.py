@@ -31,16 +31,18 @@ def run(iterations: int = 1000, network_iterations: int = 3000) -> dict[str, Any
     import torch
 
     torch.set_num_threads(1)
-    pooled = train_model("pooled", iterations)
+    joint = train_joint(maml.start(published("pooled"), SEEDS), maml.model_loss, iterations)
+    rate, steps = tuned(maml.model_loss, joint, (0.01, 0.03, 0.1, 0.3), (1, 5, 20))
     return {
         "seeds": SEEDS,
         "iterations": iterations,
         "starts": {
-            "pooled": plain(pooled),
+            "pooled": plain(train_model("pooled", iterations)),
             "pooled, FOMAML": plain(train_model("pooled", iterations, first_order=True)),
-            "pooled, joint": plain(train_joint(maml.start(published("pooled"), SEEDS), maml.model_loss, iterations)),
+            "pooled, joint": plain(joint),
             "clinic": plain(train_model("clinic", iterations)),
         },
+        "fine-tuning": {"inner_lr": rate, "num_steps": steps},
         "others": others(iterations),
         "network": networks(network_iterations),
     }
@@ -133,29 +135,13 @@ def networks(iterations: int) -> dict[str, Any]:
         **options,
     )
     joint = train_joint(start, maml.network_loss, iterations, outer_lr=1e-3)
-    rate, steps = tuned(maml.network_loss, joint, (0.003, 0.01, 0.03, 0.1), (5, 20))
+    rate, steps = tuned(maml.network_loss, joint, (0.001, 0.003, 0.01), (5, 20, 100))
     methods = {
         "MAML": (trained.params, trained.inner_lr, 5),
         "joint, fine-tuned": (joint, dict.fromkeys(joint, rate), steps),
     }
     found: dict[str, Any] = {name: _table(maml.network_loss, *method) for name, method in methods.items()}
-    new = {n: with_weights(simulated(), "spread", n) for n in COUNTS}
-    found["simulated, MAML"] = _rounded(
-        [[_errors(maml.network_loss, _column(trained.params, s), new[n], _column(trained.inner_lr, s), 5).mean()
-          for s in range(SEEDS)] for n in COUNTS]
-    )  # fmt: skip
     return {**found, "from scratch": _scratch(nets), "fine-tuning": {"inner_lr": rate, "num_steps": steps}}
-
-
-def simulated(name: str = "pooled", num_tasks: int = 200) -> Patients:
-    """Return new simulated patients, the same at every call, for the contest on the population's own ground."""
-    return simulate(np.random.default_rng(2024), published(name), num_tasks=num_tasks)
-
-
-def with_weights(tasks: Patients, schedule: str, n: int) -> Patients:
-    """Return the same patients, seen by the first `n` samples of a schedule."""
-    shown = np.broadcast_to(weights(schedule, n), tasks.support.time.shape)
-    return tasks._replace(support=tasks.support._replace(weight=shown))
 
 
 def tuned(loss: Any, params: Params, rates: tuple[float, ...], steps: tuple[int, ...]) -> tuple[float, int]:
