@@ -87,7 +87,7 @@ def others(iterations: int) -> Any:
     people = theophylline()
     fits = [least_squares(partial(oral, time=p.time, dose=p.dose), p.concentration, LITERATURE) for p in people]
     columns = [person for _ in range(SEEDS) for person in range(len(people))]
-    left = np.array([[other for other in range(len(people)) if other != out] for out in columns])
+    left = np.array([everyone_but(out, len(people)) for out in columns])
     start = [maml.start(two_stage([fits[other] for other in row])) for row in left]
     stacked = {name: _cat([each[name] for each in start]) for name in start[0]}
     real = as_tasks(people, "spread", 1)
@@ -110,6 +110,11 @@ def others(iterations: int) -> Any:
             rows.append(_rounded(np.reshape(own, (SEEDS, len(people)))))
         found[kind] = rows
     return found
+
+
+def everyone_but(out: int, size: int) -> list[int]:
+    """Return the indices of all people but one."""
+    return [person for person in range(size) if person != out]
 
 
 LITERATURE = published("pooled").mean

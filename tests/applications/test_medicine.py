@@ -1,5 +1,7 @@
 """The drug's model, the published populations and the simulated patients: units, ranges, seeds, no leaks."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -156,7 +158,7 @@ def test_columns_see_different_patients():
 def test_a_schedule_adds_one_sample_at_a_time(schedule):
     shown = [set(np.flatnonzero(weights(schedule, n))) for n in range(1, 7)]
     assert [len(each) for each in shown] == [1, 2, 3, 4, 5, 6]
-    assert all(few < more for few, more in zip(shown, shown[1:], strict=False))
+    assert all(few < more for few, more in pairwise(shown))
     assert max(shown[0]) == {"early": 0, "spread": 6}[schedule]
 
 
