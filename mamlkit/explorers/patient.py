@@ -19,7 +19,7 @@ from mamlkit.text import gettext as _
 if TYPE_CHECKING:
     from mamlkit.explorers.explorer import Explorer
 
-METHODS = ("baseline", "maml")
+METHODS = ("maml", "baseline")  # the dashed line is drawn on the full one
 MOST, LATE = 6, 7  # samples to learn from at most; the samples from this index on are to be predicted
 TOP = 13.0
 
@@ -51,7 +51,7 @@ def patient_scene(cases: Mapping[str, Any], *, person: str, samples: int, when: 
     ...         "curves": level, "errors": row, "clearance": row}
     >>> scene = patient_scene({"hours": [0.0, 24.0], "people": {"1": case}}, person="1", samples=2, when="early")
     >>> [mark.name for mark in scene.marks]
-    ['unseen', 'baseline', 'maml', 'support']
+    ['unseen', 'maml', 'baseline', 'support']
     """
     case, n = _case(cases, person, when), as_count("samples", samples)
     if n > MOST:
@@ -97,35 +97,34 @@ def _readouts(case: Mapping[str, Any], when: str, n: int) -> list[Readout]:
 
 def patient_explorer(cases: Mapping[str, Any]) -> Explorer:
     """Return the explorer of :func:`patient_scene`: the person, the number of samples (to play), and when they are."""
-    from mamlkit.explorers.controls import Choice, Prompt
+    from mamlkit.explorers.controls import Choice, Prompt, Slider
     from mamlkit.explorers.explorer import Explorer
 
-    def scene(person: str, samples: int, when: str) -> Scene:
-        return patient_scene(cases, person=person, samples=samples, when=when)
+    def scene(person: float, samples: int, when: str) -> Scene:
+        return patient_scene(cases, person=f"{person:.0f}", samples=samples, when=when)
 
     prompts = [
         Prompt(
             _("Person 1 clears the drug at half the usual rate. Do three early samples show it?"),
-            state={"person": "1", "samples": 3, "when": "early"},
+            state={"person": 1, "samples": 3, "when": "early"},
             answer=_("No. Both curves pass near the samples, and both fall far below what the next day brings."),
         ),
         Prompt(
             _("The same person, one sample only, at seven hours. What changes?"),
-            state={"person": "1", "samples": 1, "when": "spread"},
+            state={"person": 1, "samples": 1, "when": "spread"},
             answer=_("MAML’s curve turns level and comes close to the late samples. MAP’s prior holds its curve back."),
         ),
         Prompt(
             _("Take all six early samples of person 1. Is the night known now?"),
-            state={"person": "1", "samples": 6, "when": "early"},
+            state={"person": 1, "samples": 6, "when": "early"},
             answer=_("Better than before, and both miss by more than with one sample at seven hours."),
         ),
         Prompt(
             _("Person 9 absorbs within minutes. Does MAML predict the night better from six samples than from one?"),
-            state={"person": "9", "samples": 6, "when": "spread"},
+            state={"person": 9, "samples": 6, "when": "spread"},
             answer=_("No. The early samples pull at a curve that cannot rise so fast, and the late part gives way."),
         ),
     ]
-    names = [_("person {number}", number=subject) for subject in cases["people"]]
     return Explorer(
         scene,
         title=_("A patient, sample by sample"),
@@ -135,7 +134,7 @@ def patient_explorer(cases: Mapping[str, Any]) -> Explorer:
         when=Choice(
             ("early", "spread"), "early", _("taken"), names=(_("early, from 15 min on"), _("spread, 7 h first"))
         ),
-        person=Choice(tuple(cases["people"]), next(iter(cases["people"])), _("who"), names=names),
+        person=Slider(np.arange(1, len(cases["people"]) + 1), 1, _("person"), digits=0),
     )
 
 

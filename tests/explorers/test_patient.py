@@ -27,7 +27,7 @@ CORNERS = [(person, n, when) for person in ("1", "12") for n in (0, 6) for when 
 @pytest.mark.parametrize(("person", "n", "when"), [*CORNERS, ("5", 3, "spread"), ("9", 2, "early")])
 def test_frames_are_the_persons_numbers(explorer, cases, person, n, when):
     spec = Unpacked(explorer.spec)
-    frame, case = spec.frame(samples=n, when=when, person=person), cases["people"][person]
+    frame, case = spec.frame(samples=n, when=when, person=float(person)), cases["people"][person]
     for method in ("baseline", "maml"):
         rows = spec.rows(spec.part("marks", method), frame)
         assert rows[:, 0] == pytest.approx(cases["hours"], abs=1e-3)
