@@ -35,7 +35,7 @@ class Population(NamedTuple):
     std: Array
 
     def sample(self, rng: np.random.Generator, *size: int) -> Array:
-        """Return log-parameters of simulated people, shape (*size, p)."""
+        """Return log-parameters of simulated people, shape (size, p)."""
         return self.mean + self.std * rng.normal(size=(*size, len(self.mean)))
 
 
