@@ -26,13 +26,15 @@ MODEL: dict[str, Any] = {"inner_lr": {"mu": 0, "s": 0, "u": 0.1}, "num_steps": 5
 Params = dict[str, Any]
 
 
-def run(iterations: int = 1000, network_iterations: int = 3000) -> dict[str, Any]:
+def run(
+    iterations: int = 1000, network_iterations: int = 3000, rounds: int = 500, num_tuning: int = 300
+) -> dict[str, Any]:
     """Train everything and return it as plain JSON; seeds are 0 to 2, side by side."""
     import torch
 
     torch.set_num_threads(1)
     joint = train_joint(maml.start(published("pooled"), SEEDS), maml.model_loss, iterations)
-    rate, steps = tuned(maml.model_loss, joint, (0.01, 0.03, 0.1, 0.3), (1, 5, 20))
+    rate, steps = tuned(maml.model_loss, joint, (0.01, 0.03, 0.1, 0.3), (1, 5, 20), num_tuning)
     return {
         "seeds": SEEDS,
         "iterations": iterations,
@@ -44,7 +46,7 @@ def run(iterations: int = 1000, network_iterations: int = 3000) -> dict[str, Any
         },
         "fine-tuning": {"inner_lr": rate, "num_steps": steps},
         "others": others(iterations),
-        "network": networks(network_iterations),
+        "network": networks(network_iterations, rounds, num_tuning),
     }
 
 
@@ -120,7 +122,7 @@ def everyone_but(out: int, size: int) -> list[int]:
 LITERATURE = published("pooled").mean
 
 
-def networks(iterations: int) -> dict[str, Any]:
+def networks(iterations: int, rounds: int, num_tuning: int) -> dict[str, Any]:
     """Train networks and return the errors of each method on the real people, (schedule, n, seed, person)."""
     import torch
 
@@ -140,18 +142,20 @@ def networks(iterations: int) -> dict[str, Any]:
         **options,
     )
     joint = train_joint(start, maml.network_loss, iterations, outer_lr=1e-3)
-    rate, steps = tuned(maml.network_loss, joint, (0.001, 0.003, 0.01), (5, 20, 100))
+    rate, steps = tuned(maml.network_loss, joint, (0.001, 0.003, 0.01), (5, 20, 100), num_tuning)
     methods = {
         "MAML": (trained.params, trained.inner_lr, 5),
         "joint, fine-tuned": (joint, dict.fromkeys(joint, rate), steps),
     }
     found: dict[str, Any] = {name: _table(maml.network_loss, *method) for name, method in methods.items()}
-    return {**found, "from scratch": _scratch(nets), "fine-tuning": {"inner_lr": rate, "num_steps": steps}}
+    return {**found, "from scratch": _scratch(nets, rounds), "fine-tuning": {"inner_lr": rate, "num_steps": steps}}
 
 
-def tuned(loss: Any, params: Params, rates: tuple[float, ...], steps: tuple[int, ...]) -> tuple[float, int]:
+def tuned(
+    loss: Any, params: Params, rates: tuple[float, ...], steps: tuple[int, ...], num_tasks: int
+) -> tuple[float, int]:
     """Return the rate and the number of steps of fine-tuning that serve simulated patients best; none of the twelve."""
-    tasks = simulate(np.random.default_rng(77), published("pooled"), num_tasks=300)
+    tasks = simulate(np.random.default_rng(77), published("pooled"), num_tasks=num_tasks)
     names = ("u",) if "u" in params else tuple(params)
 
     def error(choice: tuple[float, int]) -> float:
@@ -162,7 +166,7 @@ def tuned(loss: Any, params: Params, rates: tuple[float, ...], steps: tuple[int,
     return min(((rate, k) for rate in rates for k in steps), key=error)
 
 
-def _scratch(nets: list[Params], rounds: int = 500) -> Any:
+def _scratch(nets: list[Params], rounds: int) -> Any:
     """Fit a fresh network to each person's samples alone, with Adam; all people side by side."""
     import torch
 

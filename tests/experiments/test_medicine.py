@@ -27,7 +27,7 @@ def shape_of(tree):
 
 @pytest.mark.slow
 def test_a_run_in_reduced_size_has_the_form_of_what_is_kept(kept):
-    small = medicine.run(iterations=3, network_iterations=3)
+    small = medicine.run(iterations=3, network_iterations=3, rounds=3, num_tuning=5)
     assert shape_of(small) == shape_of(kept)
 
 
