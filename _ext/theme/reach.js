@@ -26,6 +26,8 @@
     const sidebar = document.querySelector(".bd-sidebar-primary");
     sidebar?.setAttribute("role", "region");
     sidebar?.setAttribute("aria-label", document.querySelector(".bd-sidebar-primary .title")?.textContent.trim() ?? "");
+    // A role that the standard has withdrawn; the list around the entries says enough.
+    for (const entry of document.querySelectorAll("[role=doc-biblioentry]")) entry.setAttribute("role", "listitem");
     for (const heading of document.querySelectorAll("h1:empty")) heading.remove(); // of a page without a title
   }
 

