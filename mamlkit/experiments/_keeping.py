@@ -12,18 +12,20 @@ import torch
 T_SEEDS = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776}  # 97.5 % points of Student's t for so many seeds
 
 
-def kept(folder: Path | None, name: str, make: Callable[[], Any]) -> Any:
-    """Return ``make()``, or what the file `name` in `folder` kept of an earlier call; without a folder nothing is kept.
+def kept(folder: Path | None, name: str, make: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Return ``make(*arguments, **options)``, or what the file `name` in `folder` kept of an earlier call.
+
+    Without a folder nothing is kept.
 
     Examples
     --------
-    >>> kept(None, "a", lambda: 3)
+    >>> kept(None, "largest", max, 2, 3)
     3
     """
     path = None if folder is None else folder / f"{name}.pt"
     if path is not None and path.is_file():
         return torch.load(path, weights_only=False)
-    made = make()
+    made = make(*arguments, **options)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(made, path)

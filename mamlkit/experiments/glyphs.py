@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from mamlkit.engine import evaluate
-from mamlkit.experiments._convnet import classifier, features, group_norm, prototypes, start, with_prototype_head
+from mamlkit.experiments._convnet import Norm, classifier, features, group_norm, prototypes, start, with_prototype_head
 from mamlkit.experiments._glyph_training import Learned, Setting, inner_rates, train
 from mamlkit.experiments._keeping import interval, kept, rounds
 from mamlkit.tasks import glyphs
@@ -27,9 +27,7 @@ CANDIDATES = {  # of each method's three, the best on validation tasks after a q
         Setting("FOMAML", outer_lr=o, inner_lr=a, num_steps=k)
         for o, a, k in ((0.01, 0.1, 5), (0.003, 0.1, 5), (0.003, 0.4, 1))
     ],
-    "prototypes": [
-        Setting("prototypes", ways=20, outer_lr=o, tasks=4, iterations=1400) for o in (0.01, 0.003, 0.001)
-    ],
+    "prototypes": [Setting("prototypes", ways=20, outer_lr=o, tasks=4, iterations=1400) for o in (0.01, 0.003, 0.001)],
     "joint": [Setting("joint", outer_lr=o, iterations=3000) for o in (0.01, 0.003, 0.001)],
 }
 TASKS = {(5, 1): 600, (5, 5): 600, (20, 1): 600}
@@ -44,7 +42,9 @@ def episodes(split: str, ways: int, shots: int, num_tasks: int) -> glyphs.Episod
     return glyphs.sample(rng, glyphs.letters(split), num_tasks=num_tasks, num_ways=ways, num_shots=shots, num_query=10)
 
 
-def accuracies(setting: Setting, params: Any, tasks: glyphs.Episodes, *, steps: int, rate: float) -> np.ndarray:
+def accuracies(
+    setting: Setting, params: Any, tasks: glyphs.Episodes, *, steps: int, rate: float, norm: Norm = NORM
+) -> np.ndarray:
     """Return the share of right answers after 0, 1, ..., `steps` inner steps of `rate`, (steps + 1, tasks)."""
     count, shots = len(tasks.classes), tasks.support.y.shape[1]
     ways, right = tasks.classes.shape[1], torch.ones(count)
@@ -62,7 +62,7 @@ def accuracies(setting: Setting, params: Any, tasks: glyphs.Episodes, *, steps: 
         support, query = [*support, centres], [*query, centres]
         loss_fn = with_prototype_head(NORM, ways, TUNED["joint"])
     else:
-        loss_fn = classifier(NORM)
+        loss_fn = classifier(norm)
     rates = inner_rates(params, setting._replace(inner_lr=rate))
     found = evaluate(loss_fn, params, support=tuple(support), query=(*query, right), inner_lr=rates, **options)
     return found.numpy()
@@ -94,7 +94,7 @@ def tuned(method: str, folder: Path | None, *, shrink: float = 1.0) -> dict[str,
     scores = []
     for number, setting in enumerate(CANDIDATES[method]):
         short = setting._replace(iterations=max(2, int(setting.iterations * shrink / 4)))
-        learned = kept(folder, f"tune-{method}-{number}", lambda short=short: train(short, 0))
+        learned = kept(folder, f"tune-{method}-{number}", train, short, 0)
         found = accuracies(short, learned.params, judge, steps=setting.num_steps, rate=_first_rate(setting))
         scores.append(float(found[-1].mean()))
     best = CANDIDATES[method][int(np.argmax(scores))]
@@ -113,7 +113,7 @@ def learned(setting: Setting, seed: int, folder: Path | None, *, shrink: float =
         return float(accuracies(setting, params, judge, steps=setting.num_steps, rate=_first_rate(setting))[-1].mean())
 
     name = f"{setting.method}-{setting.ways}-{seed}"
-    return kept(folder, name, lambda: train(setting, seed, look=look))
+    return kept(folder, name, train, setting, seed, look=look)
 
 
 def at_test(setting: Setting, params: Any, ways: int, shots: int, *, shrink: float = 1.0) -> tuple[int, float]:
@@ -143,15 +143,11 @@ def form(ways: int, shots: int, folder: Path | None, *, seeds: int = 3, shrink: 
         setting = tuned(method, folder, shrink=shrink)["setting"]
         setting = setting if method in ("joint", "prototypes") or ways == 5 else _wider(setting)
         nets = [learned(setting, seed, folder, shrink=shrink).params for seed in range(seeds)]
-        found[method] = kept(
-            folder, f"judged-{method}-{ways}-{shots}",
-            lambda method=method, setting=setting, nets=nets: judged(method, setting, nets, ways, shots, shrink),
-        )  # fmt: skip
+        name = f"judged-{method}-{ways}-{shots}"
+        found[method] = kept(folder, name, judged, method, setting, nets, ways, shots, shrink)
     if ways == 5:
-        fresh = [start(100 + seed, ways) for seed in range(seeds)]
-        found["scratch"] = kept(
-            folder, f"judged-scratch-{ways}-{shots}", lambda: judged("scratch", Setting("scratch"), fresh, ways, shots, shrink)
-        )
+        fresh, name = [start(100 + seed, ways) for seed in range(seeds)], f"judged-scratch-{ways}-{shots}"
+        found["scratch"] = kept(folder, name, judged, "scratch", Setting("scratch"), fresh, ways, shots, shrink)
     tasks = episodes("test", ways, shots, max(20, int(TASKS[ways, shots] * shrink)))
     found["pixels"] = {"right": np.repeat(pixels(tasks)[None], seeds, axis=0), "steps": 0, "rate": 0.0, "curve": []}
     return {
@@ -181,9 +177,11 @@ def seconds(folder: Path | None, *, seeds: int = 3, shrink: float = 1.0) -> dict
 def run(folder: Path | None = None, *, seeds: int = 3, shrink: float = 1.0) -> dict[str, Any]:
     """Train, tune and judge all methods; `folder` keeps what is done, `shrink` makes everything smaller for a test."""
     choices = {method: tuned(method, folder, shrink=shrink) for method in CANDIDATES}
+    described = {m: one["setting"]._asdict() | {"validation": rounds(one["scores"])} for m, one in choices.items()}
+    forms = {f"{n}-way {k}-shot": form(n, k, folder, seeds=seeds, shrink=shrink) for n, k in TASKS}
     return {
         "classes": {split: len(glyphs.letters(split).labels) for split in glyphs.SCRIPTS},
-        "settings": {method: one["setting"]._asdict() | {"validation": rounds(one["scores"])} for method, one in choices.items()},
-        "forms": {f"{ways}-way {shots}-shot": form(ways, shots, folder, seeds=seeds, shrink=shrink) for ways, shots in TASKS},
+        "settings": described,
+        "forms": forms,
         "seconds": seconds(folder, seeds=seeds, shrink=shrink),
-    }  # fmt: skip
+    }
