@@ -105,16 +105,17 @@ def errors(params: Params, rates: Any, shots: int, factor: float, tasks: sinusoi
 
 
 def judged(params: Params, rates: Any, shots: int, tests: int) -> dict[str, Any]:
-    """Return a method's errors on test waves, with the rate that is best on validation waves after five steps."""
+    """Return a method's errors on test waves; the rate for each number of steps is the best on validation waves."""
     validation, test = (
         sinusoid.sample(np.random.default_rng(seed), num_tasks=tests, num_support=10, num_query=100) for seed in (1, 2)
     )
-    trials = [errors(params, rates, shots, factor, validation)[:, 5].mean() for factor in FACTORS]
-    factor = FACTORS[int(np.argmin(trials))]
-    found = errors(params, rates, shots, factor, test)
+    trials = np.stack([errors(params, rates, shots, factor, validation).mean(axis=(0, 2)) for factor in FACTORS])
+    best = trials.argmin(axis=0)  # of each number of steps
+    paths = {index: errors(params, rates, shots, FACTORS[index], test) for index in set(best.tolist())}
+    found = np.stack([paths[index][:, step] for step, index in enumerate(best.tolist())], axis=1)
     steps = [interval(found[:, step]) for step in range(STEPS + 1)]
     return {
-        "factor": factor,
+        "factors": [FACTORS[index] for index in best],
         "mean": [one["mean"] for one in steps],
         "half": [one["half"] for one in steps],
         "each_seed": rounds(found.mean(axis=2)),

@@ -9,13 +9,14 @@ import pkgutil
 import pytest
 
 import mamlkit.explorers
+from mamlkit.experiments import load
 
 MOST_DASHES = 10_000
 MOST_SECONDS = 1.0
 MOST_BYTES = 250_000  # gzipped, with script, style and the picture for pages without scripts
 
 # Arguments of makers that need some, by name: what a chapter would hand over.
-ARGUMENTS: dict[str, tuple] = {}
+ARGUMENTS: dict[str, tuple] = {"letters_explorer": (load("adapting"),)}
 
 
 def makers():
