@@ -22,14 +22,14 @@ from mamlkit.tasks import glyphs
 TASKS, STEPS = 4, 5
 
 
-def outline(pixels: np.ndarray) -> list[list[list[float]]]:
-    """Return the outlines of a picture (side, side) as closed lines of points (x, y), y upward, in a unit square."""
+def outline(pixels: np.ndarray) -> list[str]:
+    """Return the outlines of a picture (side, side), closed lines "x,y x,y ..." with y upward, in a unit square."""
     from contourpy import contour_generator
 
     side = len(pixels)
     lines: Any = contour_generator(z=np.pad(pixels, 1)).lines(0.5)
     shifted = [(np.asarray(line) - 0.5) / side for line in lines if len(line) > 4]
-    return [rounds(np.column_stack([line[:, 0], 1 - line[:, 1]]), 3) for line in shifted]
+    return [" ".join(f"{x:.2f},{1 - y:.2f}" for x, y in line) for line in shifted]
 
 
 def answers(params: Params, setting: Setting, support: Any, asked: torch.Tensor) -> list[Any]:
@@ -48,9 +48,9 @@ def one_task(tasks: glyphs.Episodes, row: int, nets: dict[str, tuple[Params, Set
     x, y = (torch.as_tensor(part[row]) for part in tasks.support)
     per_class = tasks.query.x.shape[1] // 5
     asked = torch.as_tensor(tasks.query.x[row, ::per_class])
-    script = glyphs.letters("test").scripts[tasks.classes[row, 0]]
+    scripts = glyphs.letters("test").scripts
     return {
-        "script": script.title(),
+        "scripts": [scripts[one].title() for one in tasks.classes[row]],
         "support": [outline(image) for image in x.numpy()],
         "query": [outline(image) for image in asked.numpy()],
         "answers": {name: answers(params, setting, (x, y), asked) for name, (params, setting) in nets.items()},

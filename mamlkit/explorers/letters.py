@@ -31,8 +31,8 @@ def letters_scene(shown: Sequence[Mapping[str, Any]], task: int, query: int, sta
     ----------
     shown : sequence of mappings
         One for each task, as the experiment ``adapting`` records them: ``support`` and ``query``, for each letter its
-        outlines, closed lines of points in a unit square; ``answers``, for each start probabilities
-        (steps + 1, queries, 5); ``script``, a name. Query letter i is of class i.
+        outlines, lines "x,y x,y ..." in a unit square; ``answers``, for each start probabilities
+        (steps + 1, queries, 5). Query letter i is of class i.
     task, query : int
         Which task and which of its query letters, counted from 1.
     start : str
@@ -47,8 +47,8 @@ def letters_scene(shown: Sequence[Mapping[str, Any]], task: int, query: int, sta
 
     Examples
     --------
-    >>> letter = [[[0.2, 0.2], [0.8, 0.2], [0.5, 0.8]]]
-    >>> one = {"script": "Toy", "support": [letter] * 5, "query": [letter] * 5,
+    >>> letter = ["0.2,0.2 0.8,0.2 0.5,0.8"]
+    >>> one = {"support": [letter] * 5, "query": [letter] * 5,
     ...        "answers": {"MAML": [[[0.2] * 5] * 5, [[0.6, 0.1, 0.1, 0.1, 0.1]] * 5]}}
     >>> [str(readout) for readout in letters_scene([one], 1, 1, "MAML", 1).readouts]
     ['0.60', 'letter 1: right']
@@ -80,11 +80,15 @@ def _letters(one: Mapping[str, Any], query: int) -> Scene:
     return Scene(axes, marks, [], _("Five letters in a row, numbered 1 to 5, and below them another drawing of one."))
 
 
-def _outline(name: str, role: str, lines: Sequence[Any], corner: tuple[float, float], label: str) -> list[Mark]:
+def _outline(name: str, role: str, lines: Sequence[str], corner: tuple[float, float], label: str) -> list[Mark]:
     return [
-        Mark("line", f"{name}_{number}", role, np.asarray(line, dtype=float) + corner, label=label)
+        Mark("line", f"{name}_{number}", role, np.array(_points(line)) + corner, label=label)
         for number, line in enumerate(lines)
     ]
+
+
+def _points(line: str) -> list[list[float]]:
+    return [[float(part) for part in point.split(",")] for point in line.split()]
 
 
 def _said(said: np.ndarray, query: int) -> Scene:
@@ -107,17 +111,39 @@ def _said(said: np.ndarray, query: int) -> Scene:
 
 def letters_explorer(shown: Sequence[Mapping[str, Any]]) -> Explorer:
     """Return the explorer of :func:`letters_scene` on tasks that a chapter hands over."""
-    from mamlkit.explorers.controls import Choice, Slider
+    from mamlkit.explorers.controls import Choice, Prompt
     from mamlkit.explorers.explorer import Explorer
 
+    prompts = [
+        Prompt(
+            _("Take one step from MAML's start. What does it make of a fifth for each letter?"),
+            state={"task": 1, "query": 1, "start": "MAML", "num_steps": 0},
+            answer=_("A decision: letter 1, with nearly all of the probability. It was trained for a single step."),
+        ),
+        Prompt(
+            _("Task 2, letter 4: one step leads MAML astray. Do four more mend it?"),
+            state={"task": 2, "query": 4, "start": "MAML", "num_steps": 1},
+            answer=_("No. It names letter 5 after one step and after five, and is sure of it each time."),
+        ),
+        Prompt(
+            _("Task 3, letter 4: MAML is right after a step, and not sure. What do more steps do?"),
+            state={"task": 3, "query": 4, "start": "MAML", "num_steps": 1},
+            answer=_("They make it surer, from 0.60 to 0.78. Right it was before."),
+        ),
+        Prompt(
+            _("Now from scratch, five steps: go through the letters of task 1. How many are right?"),
+            state={"task": 1, "query": 1, "start": "scratch", "num_steps": 5},
+            answer=_("One of five, as many as a guess gets right on average."),
+        ),
+    ]
     steps = len(next(iter(shown[0]["answers"].values())))
-    names = [f"{number}: {one['script']}" for number, one in enumerate(shown, start=1)]
     return Explorer(
         partial(letters_scene, shown),
         title=_("Which letter is it?"),
         name="letters",
-        task=Choice(tuple(range(1, len(shown) + 1)), 1, _("task: five letters of a script never seen"), names),
+        prompts=prompts,
+        task=Choice(tuple(range(1, len(shown) + 1)), 1, _("task: five letters never seen")),
         query=Choice(tuple(range(1, WAYS + 1)), 1, _("the letter that is asked for")),
         start=Choice(METHODS, "MAML", _("start from"), (_("MAML"), _("ANIL"), _("scratch"))),
-        num_steps=Slider(tuple(range(steps)), 0, _("inner steps K"), digits=0, play=True),
+        num_steps=Choice(tuple(range(steps)), 0, _("inner steps K"), play=True),
     )

@@ -30,7 +30,8 @@ def test_bars_are_the_recorded_answers(task, query, num_steps, start):
 def test_outlines_keep_their_shape_and_do_not_overlap():
     panels = letters_scene(SHOWN, 1, 2, "MAML", 0)
     first, second = mark(panels, "letters", "letter_0_0").xy, mark(panels, "letters", "letter_1_0").xy
-    assert_allclose(first - first[0], np.array(SHOWN[0]["support"][0][0]) - SHOWN[0]["support"][0][0][0])
+    drawn = np.array([point.split(",") for point in SHOWN[0]["support"][0][0].split()], dtype=float)
+    assert_allclose(first - first[0], drawn - drawn[0], atol=1e-12)
     assert first[:, 0].max() < second[:, 0].min()
     asked = [m.xy for m in panels.scenes["letters"].marks if m.name.startswith("asked")]
     assert len(asked) == len(SHOWN[0]["query"][1])
@@ -48,6 +49,19 @@ def test_what_was_recorded():
     assert abs(correct[1] - correct[0]) <= 0.15  # further steps change few answers
     assert right[1].mean() > right[0].mean() - 0.05
     assert late.max(-1).mean() > after.max(-1).mean()  # and make them surer
+
+
+def test_what_the_prompts_answer():
+    def said(task, query, start, num_steps):
+        return np.array(SHOWN[task - 1]["answers"][start])[num_steps, query - 1]
+
+    assert said(1, 1, "MAML", 1)[0] > 0.9
+    for num_steps in (1, 5):
+        assert said(2, 4, "MAML", num_steps).argmax() == 4
+        assert said(2, 4, "MAML", num_steps)[4] > 0.8
+    assert [round(said(3, 4, "MAML", k)[3], 2) for k in (1, 5)] == [0.60, 0.78]
+    assert said(3, 4, "MAML", 1).argmax() == 3
+    assert sum(said(1, query, "scratch", 5).argmax() == query - 1 for query in range(1, 6)) == 1
 
 
 @pytest.mark.parametrize(

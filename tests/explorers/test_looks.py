@@ -30,7 +30,7 @@ from mamlkit.explorers.sinusoid import CURVES, descent_scene, error_scene, wave_
 from mamlkit.explorers.walkers import walkers_scene
 from mamlkit.roles import ROLES
 
-LETTER = [[[0, 0], [1, 0], [0, 1]]]
+LETTER = ["0,0 1,0 0,1"]
 TOY = {"support": [LETTER] * 5, "query": [LETTER] * 5, "answers": {"MAML": [[[0.2] * 5] * 5]}}
 SCENES = {
     **{f"compass, {name}": scene for name, scene in compass_scene(1.0, 110.0, 30.0).scenes.items()},
