@@ -117,5 +117,5 @@ def run(folder: Path | None = None, *, seeds: int = 3, shrink: float = 1.0) -> d
             right = np.stack([accuracies(setting, net, tasks, **options)[setting.num_steps] for net in nets])
             found[name] = interval(right) | {"less_p": interval(right - own)}
         results[f"{shots}-shot"] = found
-        results[f"{shots}-shot means"] = mean_errors(batch[0], shots, max(10, tests // 3))
+        results[f"{shots}-shot means"] = mean_errors(batch[0], shots, tests)
     return results

@@ -118,10 +118,10 @@ def moved_scene(glyphs: Any, half_spaces: Any) -> Panels:
 
 
 def _moved(label: str, moved: np.ndarray) -> Scene:
-    place = np.arange(1, len(moved) + 1)
+    place, top = np.arange(1, len(moved) + 1), 1.25 * max(moved.max(), 0.4)
     marks = [Mark("bars", "moved", "maml", np.column_stack([place, moved]), label=_("way of the weights"))]
-    marks.append(Mark("words", "head", "guide", [[place[-1], moved[-1] + 0.06]], tag=_("head")))
-    axes = Axes(label, _("way, relative to the norm"), (0.4, len(moved) + 0.6), (0.0, 1.25 * max(moved.max(), 0.4)))
+    marks.append(Mark("words", "head", "guide", [[place[-1], moved[-1] + 0.06 * top]], tag=_("head")))
+    axes = Axes(label, _("way, relative to the norm"), (0.4, len(moved) + 0.6), (0.0, top))
     return Scene(axes, marks, [], _("Bars: how far a task's steps move each layer's weights; the head stands last."))
 
 
