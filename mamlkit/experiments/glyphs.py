@@ -30,6 +30,7 @@ CANDIDATES = {  # of each method's three, the best on validation tasks after a q
     "prototypes": [Setting("prototypes", ways=20, outer_lr=o, tasks=4, iterations=1400) for o in (0.01, 0.003, 0.001)],
     "joint": [Setting("joint", outer_lr=o, iterations=3000) for o in (0.01, 0.003, 0.001)],
 }
+METHODS = {5: ("MAML", "ANIL", "FOMAML", "joint", "prototypes"), 20: ("MAML", "ANIL", "prototypes")}
 TASKS = {(5, 1): 600, (5, 5): 600, (20, 1): 600}
 TUNED = {"joint": 10.0}  # the scale of its cosines
 STEPS = 10  # the most inner steps that a method may ask for at the test
@@ -139,7 +140,7 @@ def judged(method: str, setting: Setting, nets: list[Any], ways: int, shots: int
 def form(ways: int, shots: int, folder: Path | None, *, seeds: int = 3, shrink: float = 1.0) -> dict[str, Any]:
     """Return every method's accuracy on one form of task, with intervals, and differences from MAML, paired by task."""
     found: dict[str, Any] = {}
-    for method in ("MAML", "ANIL", *(["FOMAML"] if ways == 5 else []), "joint", "prototypes"):
+    for method in METHODS[ways]:
         setting = tuned(method, folder, shrink=shrink)["setting"]
         setting = setting if method in ("joint", "prototypes") or ways == 5 else _wider(setting)
         nets = [learned(setting, seed, folder, shrink=shrink).params for seed in range(seeds)]
