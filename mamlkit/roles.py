@@ -29,6 +29,7 @@ ROLES: dict[str, Style] = {
     "nearby": Style("#b3261e", "#ff8f85", dash=(4, 2), marker="triangle"),  # a start moved a little
     "optimum": Style("#1c1c1c", "#f5f5f5", dash=(1, 2), marker="star"),
     "maml": Style("#00795a", "#35d0a2", width=3.4),
+    "anil": Style("#3565b8", "#8fb8ff", dash=(7, 2, 2, 2), marker="square", width=2.6),  # only the head moves
     "recomputed": Style("#4a51c9", "#a3a9ff", dash=(5, 2.5), marker="square", width=3.0),
     "fomaml": Style("#a8216f", "#ff86c3", dash=(8, 3.5), marker="triangle", width=3.0),
     "reptile": Style("#5a3fc0", "#b3a4ff", dash=(4, 2, 1, 2), marker="diamond", width=3.0),

@@ -18,6 +18,7 @@ MOST_BYTES = 250_000  # gzipped, with script, style and the picture for pages wi
 
 # Arguments of makers that need some, by name: what a chapter would hand over.
 ARGUMENTS: dict[str, tuple] = {
+    "letters_explorer": (load("adapting"),),
     "patient_explorer": (patient_cases(load("medicine")["starts"]["pooled"]),),
 }
 

@@ -18,16 +18,21 @@ from mamlkit.explorers.first_order import gap_scene
 from mamlkit.explorers.in_context import in_context_scene, reading_scene
 from mamlkit.explorers.leaning import leaning_scene
 from mamlkit.explorers.leave_one_out import leave_one_out_scene
+from mamlkit.explorers.letters import letters_scene
 from mamlkit.explorers.loops import two_loops_scene
 from mamlkit.explorers.prior import prior_scene
 from mamlkit.explorers.probe import probe_scene
 from mamlkit.explorers.quadratic import quadratic_scene
 from mamlkit.explorers.race import race_scene
+from mamlkit.explorers.results import ROLES as RESULTS
+from mamlkit.explorers.results import errors_scene, seconds_scene
 from mamlkit.explorers.shrinkage import rate_scene, stopping_scene, weights_scene
 from mamlkit.explorers.sinusoid import CURVES, descent_scene, error_scene, wave_scene
 from mamlkit.explorers.walkers import walkers_scene
 from mamlkit.roles import ROLES
 
+LETTER = ["0,0 1,0 0,1"]
+TOY = {"support": [LETTER] * 5, "query": [LETTER] * 5, "answers": {"MAML": [[[0.2] * 5] * 5]}}
 SCENES = {
     **{f"compass, {name}": scene for name, scene in compass_scene(1.0, 110.0, 30.0).scenes.items()},
     **{f"walkers, {name}": scene for name, scene in walkers_scene(0.5, 1.0, 2).scenes.items()},
@@ -51,6 +56,11 @@ SCENES = {
     "cost": cost_scene([1, 2], {key: [1, 2] for key in METHODS}, theory=None, quantity="memory"),
     "probe": probe_scene([0, 1], [0, 0], [0, 1], support=[[0, 0]], query=[[1, 1]]),
     "race": race_scene({key: [0, 1] for key in FAMILY}, {key: [[2, 1]] for key in FAMILY}, against="iterations"),
+    **{f"letters, {name}": scene for name, scene in letters_scene([TOY], 1, 1, "MAML", 0).scenes.items()},
+    "seconds": seconds_scene(
+        {key: {"seconds": [[0, 1]], "right": [[0, 1]]} for key in RESULTS if key != "scratch"}, 0.5
+    ),
+    "steps": errors_scene({key: {"mean": [2, 1], "half": [0, 0]} for key in ("MAML", "FOMAML", "joint", "scratch")}),
     "landscape": quadratic_scene(0.5, 2.0, 2, [0.3, 1.5]),
     "wave": wave_scene([0, 1], {key: [0, 1] for key in CURVES}, [[0, 0]]),
     "errors": error_scene({key: [[2, 1]] for key in ("scratch", "joint", "maml")}),
