@@ -102,7 +102,7 @@ def _plane() -> Any:
             drawn = self.np_random.uniform(-FARTHEST, FARTHEST, 2) if self.fixed is None else self.fixed
             self.goal = as_goal("options['goal']", (options or {}).get("goal", drawn))
             self.position, self.moves = np.zeros(2, np.float32), 0
-            return self.position.copy(), {"goal": self.goal}
+            return self.position.copy(), {"goal": self.goal.copy()}
 
         def step(self, action: Any) -> tuple[Any, float, bool, bool, dict]:
             move = as_vector("action", np.asarray(action), size=2).astype(np.float32)
@@ -110,7 +110,7 @@ def _plane() -> Any:
                 raise ValueError(f"action must lie within {MAX_STEP} of 0 in each coordinate, got {action!r}")
             self.position, self.moves = self.position + move, self.moves + 1
             reward = -float(((self.position - self.goal) ** 2).sum())
-            return self.position.copy(), reward, False, self.moves >= self.horizon, {"goal": self.goal}
+            return self.position.copy(), reward, False, self.moves >= self.horizon, {"goal": self.goal.copy()}
 
     return Plane
 

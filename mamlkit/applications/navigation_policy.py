@@ -1,4 +1,4 @@
-r"""Policies for the plane, surrogate losses whose derivatives are policy gradients, and the score term (claim R18).
+r"""Policies for the plane, and surrogate losses whose derivatives are policy gradients (claim R18).
 
 A loss here rolls out trajectories and has the *value* :math:`-J`, minus the mean return. Its *derivatives* are those
 of a surrogate: the first is the policy gradient for each kind, the second differs, and that is all in which naive,
@@ -12,16 +12,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.autograd import grad
-from torch.func import vmap
-from torch.utils import _pytree as pytree
 
-from mamlkit._check import as_number
 from mamlkit.applications.navigation import roll_out
 from mamlkit.engine.inner import InnerLoop
-from mamlkit.engine.meta import MetaGradient, as_tasks, fresh, meta_gradient
 from mamlkit.models import mlp
-from mamlkit.runtime.trees import split
 
 Kind = Literal["naive", "lvc", "dice"]
 Policy = Callable[[Any, Tensor], tuple[Tensor, Tensor]]
@@ -158,90 +152,22 @@ def _dice(logs: Tensor, rewards: Tensor) -> Tensor:
 SURROGATES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"naive": _naive, "lvc": _lvc, "dice": _dice}
 
 
-def scored_meta_gradient(policy: Policy, *, score_weight: float = 1.0) -> Callable[..., MetaGradient]:
-    r"""Return an algorithm for `meta_train` that adds the score term to the engine's meta-gradient (claim R18).
-
-    .. math:: E\Big[ (I - \alpha H)^\top \nabla L(\phi)
-        + (L(\phi) - b) \sum_n \nabla \log P(\tau_n \mid \theta) \Big], \qquad L = -J
-
-    The baseline b of a task is the mean loss of the others, which it does not depend on. One inner step only: later
-    ones would sample from policies on the way.
-
-    Parameters
-    ----------
-    policy : callable
-        The one that the loss rolls out.
-    score_weight : float
-        1 for the gradient of the second objective, of which the loss must then be of the kind "naive".
-
-    Returns
-    -------
-    callable
-        With the arguments of `mamlkit.engine.meta_gradient`; needs ``num_steps=1`` and ``stream=True``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mamlkit.applications.navigation import sample_goals
-    >>> params, policy = gaussian_policy(torch.Generator().manual_seed(0))
-    >>> tasks = sample_goals(np.random.default_rng(0), num_tasks=2, trajectories=3)
-    >>> found = scored_meta_gradient(policy)(policy_loss(policy, kind="naive"), params, support=tasks.support,
-    ...     query=tasks.query, inner_lr=0.1, num_steps=1, stream=True)
-    >>> found.task_losses.shape
-    torch.Size([2])
-    """
-    weight = as_number("score_weight", score_weight)
-
-    def algorithm(
-        loss_fn: Any, params: Any, *, support: Any, query: Any, num_steps: int, stream: bool = False, **options: Any
-    ) -> MetaGradient:
-        if num_steps != 1 or not stream:
-            raise ValueError(f"the score term needs num_steps=1 and stream=True, got {num_steps!r} and {stream!r}")
-        inner = {"num_steps": 1, "stream": True, **options}
-        found = meta_gradient(loss_fn, params, support=support, query=query, **inner)
-        (goals, noise), _ = as_tasks(params, support, query)
-        losses, count = found.task_losses, len(found.task_losses)
-        worth = losses if count == 1 else (losses - losses.mean()) * count / (count - 1)
-        term = score(policy, params, goals[:, 0], noise[:, 0], weight * worth / count)
-        return found._replace(gradient=pytree.tree_map(torch.add, found.gradient, term))
-
-    return algorithm
-
-
-def score(policy: Policy, params: Any, goals: Tensor, noise: Tensor, worth: Tensor) -> Any:
-    r"""Return :math:`\sum_i w_i \sum_n \nabla \log P(\tau_{in} \mid \theta)`, a pytree like `params`.
-
-    Parameters
-    ----------
-    policy, params
-        As in `roll_out`.
-    goals, noise : tensors, shapes (num_tasks, 2) and (num_tasks, N, T, 2)
-    worth : tensor, shape (num_tasks,)
-        What each task's score is multiplied by.
-
-    Examples
-    --------
-    >>> params, policy = gaussian_policy(torch.Generator().manual_seed(0), hidden=())
-    >>> score(policy, params, torch.zeros(1, 2), torch.zeros(1, 3, 4, 2), torch.ones(1))["log_std"]
-    tensor([-12., -12.])
-    """
-    tensors, rebuild = split(params)
-    with torch.enable_grad():
-        theta = fresh(tensors)
-        made = vmap(lambda goal, one: roll_out(policy, rebuild(tensors), goal, one))(goals, noise)
-        logs = log_probability(policy, rebuild(theta), made.states[..., :-1, :], made.actions)
-        found = grad((logs.sum((1, 2)) * worth).sum(), theta, materialize_grads=True)
-    return rebuild(list(found))
-
-
 def paths(
-    policy: Policy, params: Any, *, goal: Tensor, noise: Tensor, query: Tensor, loss_fn: Any, inner_lr: float
+    policy: Policy,
+    params: Any,
+    *,
+    goal: Tensor,
+    noise: Tensor,
+    query: Tensor,
+    loss_fn: Any,
+    inner_lr: float,
+    clip_norm: float | None = None,
 ) -> list[Any]:
     """Return the trajectories (N, T + 1, 2) of a policy before any step and after each.
 
     Parameters
     ----------
-    policy, params, loss_fn, inner_lr
+    policy, params, loss_fn, inner_lr, clip_norm
         As in `mamlkit.engine.adapt`.
     goal : tensor, shape (2,)
     noise : tensor, shape (K, M, T, 2)
@@ -258,7 +184,9 @@ def paths(
     [3, torch.Size([1, 21, 2])]
     """
     steps = len(noise)
-    loop = InnerLoop(loss_fn, (goal.expand(steps, 2), noise), (), inner_lr, task_axis=None, stream=True)
+    loop = InnerLoop(
+        loss_fn, (goal.expand(steps, 2), noise), (), inner_lr, clip_norm=clip_norm, task_axis=None, stream=True
+    )
     with torch.no_grad():
         path = loop.path(params, num_steps=steps)
         return [roll_out(policy, phi, goal, query).states for phi in path]
