@@ -1,7 +1,7 @@
 """Paths of a policy in the plane before its gradient steps and after them, for goals that it was not told.
 
-What a reader would not have guessed: before its step the meta-trained policy does not try to do well anywhere. It
-earns less than a policy that rests at the origin; what was trained is where it goes once it has looked.
+What a reader would not have guessed: before its steps the meta-trained policy looks and earns like one that was trained
+on all goals together, little less than a policy that rests. What was trained does not show until the step.
 """
 
 from __future__ import annotations
@@ -116,9 +116,9 @@ def navigator_explorer(paths: Mapping[str, ArrayLike], goals: ArrayLike) -> Expl
 
     prompts = [
         Prompt(
-            _("Before any step, does MAML's policy try to be near all goals, at the origin?"),
+            _("Before any step: can you tell MAML's policy from that of joint training?"),
             state={"steps": 0, "goal": 1, "method": "maml"},
-            answer=_("No. It runs far off, to where no goal is, and earns less than a policy that rests."),
+            answer=_("Hardly. Both wander about the origin and earn about what a policy earns that rests there."),
         ),
         Prompt(
             _("And after one step on twenty trajectories?"),
@@ -128,12 +128,12 @@ def navigator_explorer(paths: Mapping[str, ArrayLike], goals: ArrayLike) -> Expl
         Prompt(
             _("The same step, with the policy that was trained on all goals together?"),
             state={"steps": 1, "goal": 1, "method": "joint"},
-            answer=_("It has rested near the origin; one step moves it, and its paths miss the goal by more."),
+            answer=_("It moves the right way, and earns less than MAML's."),
         ),
         Prompt(
             _("Can you tell FOMAML from MAML by its paths after a step?"),
             state={"steps": 1, "goal": 3, "method": "fomaml"},
-            answer=_("Hardly. Look at all the goals: the two do equally well."),
+            answer=_("Hardly. Look at all the goals: the two do about equally well."),
         ),
     ]
     return Explorer(

@@ -31,7 +31,7 @@ def test_a_run_in_reduced_size_has_the_form_of_what_is_kept(kept, small):
     assert {name: rows.shape for name, rows in trained.returns(small).items()} == dict.fromkeys(
         trained.METHODS, (2, 4, 3)
     )
-    assert {rows.shape for rows in trained.returns(kept).values()} == {(3, 4, 100)}
+    assert {rows.shape for rows in trained.returns(kept).values()} == {(5, 4, 100)}
     assert {rows.shape for rows in trained.trajectories(kept).values()} == {(5, 4, 4, 21, 2)}
 
 

@@ -57,11 +57,12 @@ def test_what_the_prompts_answer():
     def resting(goal):
         return -20 * float(np.square(trained.SHOWN[goal - 1]).sum())
 
-    assert after("maml", 1, 0) < resting(1)
-    assert after("maml", 1, 1) > 0.2 * resting(1)
-    assert after("joint", 1, 1) < after("maml", 1, 1)
+    for method in ("maml", "joint"):
+        assert after(method, 1, 0) == pytest.approx(resting(1), rel=0.35)
+    assert after("maml", 1, 1) > 0.25 * resting(1)
+    assert resting(1) < after("joint", 1, 1) < after("maml", 1, 1)
     both = [np.mean([after(method, goal, 1) for goal in range(1, 6)]) for method in ("maml", "fomaml")]
-    assert abs(both[0] - both[1]) < 0.5
+    assert abs(both[0] - both[1]) < 0.3
 
 
 def test_bad_input_is_refused():
