@@ -9,13 +9,17 @@ import pkgutil
 import pytest
 
 import mamlkit.explorers
+from mamlkit import experiments
+from mamlkit.experiments import navigation
 
 MOST_DASHES = 10_000
 MOST_SECONDS = 1.0
 MOST_BYTES = 250_000  # gzipped, with script, style and the picture for pages without scripts
 
 # Arguments of makers that need some, by name: what a chapter would hand over.
-ARGUMENTS: dict[str, tuple] = {}
+ARGUMENTS: dict[str, tuple] = {
+    "navigator_explorer": (navigation.trajectories(experiments.load("navigation")), navigation.SHOWN),
+}
 
 
 def makers():
