@@ -323,4 +323,24 @@ CLAIMS = {
         test="tests/closed_form/test_delta.py::test_r17a_the_errors_of_simulated_contexts",
         exercise="",
     ),
+    "R18": Claim(
+        title="the meta-gradient of a sampled inner step",
+        statement=r"With $\phi = \theta + \alpha g(\theta, \tau)$ and $N$ trajectories $\tau_n$ drawn from the policy "
+        r"$\theta$ itself, $\nabla \E J(\phi) = \E[(I + \alpha H)^\top \nabla J(\phi) + J(\phi) \sum_n \nabla \log "
+        r"P(\tau_n \mid \theta)]$, where $H$ is the derivative of $g$ with $\tau$ held fixed.",
+        chapter="book/applications/navigation",
+        function="mamlkit.closed_form.policy.estimator_mean",
+        test="tests/closed_form/test_policy.py::test_r18_the_score_term_completes_the_gradient",
+        exercise="",
+    ),
+    "R18a": Claim(
+        title="what the naive estimator aims at",
+        statement=r"In a bandit with baseline $b$ in the inner step the naive estimator multiplies $\nabla J(\phi)$ by "
+        r"$1 - \alpha p (1 - p)(J - b)$ as $N \to \infty$, where the step without luck has "
+        r"$1 + \alpha p (1 - p)(1 - 2p)(r_1 - r_0)$.",
+        chapter="book/applications/navigation",
+        function="mamlkit.closed_form.policy.estimator_limit",
+        test="tests/closed_form/test_policy.py::test_r18a_what_the_naive_estimator_aims_at_in_a_bandit",
+        exercise="",
+    ),
 }

@@ -9,8 +9,10 @@ import pkgutil
 import pytest
 
 import mamlkit.explorers
+from mamlkit.applications.materials_curves import alloy_cases
+from mamlkit.applications.materials_data import alloys
 from mamlkit.applications.medicine_curves import patient_cases
-from mamlkit.experiments import load
+from mamlkit.experiments import load, navigation
 
 MOST_DASHES = 10_000
 MOST_SECONDS = 1.0
@@ -18,7 +20,9 @@ MOST_BYTES = 250_000  # gzipped, with script, style and the picture for pages wi
 
 # Arguments of makers that need some, by name: what a chapter would hand over.
 ARGUMENTS: dict[str, tuple] = {
+    "alloy_explorer": (alloy_cases(alloys(load("alloys")), load("materials")["starts"]["MAML"]),),
     "letters_explorer": (load("adapting"),),
+    "navigator_explorer": (navigation.trajectories(load("navigation")), navigation.SHOWN),
     "patient_explorer": (patient_cases(load("medicine")["starts"]["pooled"]),),
 }
 
