@@ -181,11 +181,10 @@ def read_curves(path_or_text: str | os.PathLike[str]) -> list[Measured]:
     >>> rows = "X,10,A^3,-1.0,eV\nX,11,A^3,-1.2,eV\nX,12,A^3,-1.1,eV\n"
     >>> read_curves(head + rows)[0].energy.tolist()
     [-1.0, -1.2, -1.1]
-    >>> read_curves(head + rows + "X,13,A^3,-1.3,eV\n")
+    >>> read_curves(head + rows.replace("-1.1", "low"))
     Traceback (most recent call last):
         ...
-    mamlkit.applications.csv_table.TableError: row 5, column 'energy': is the lowest of X, at the end of its volumes: \
-there is no minimum in range
+    mamlkit.applications.csv_table.TableError: row 4, column 'energy': must be a number, got 'low'
     """
     columns = {"material": text, "volume": number(0, above=True), "volume_unit": one_of(*VOLUME_UNITS)}
     table = read_table(path_or_text, {**columns, "energy": number(), "energy_unit": one_of(*ENERGY_UNITS)})

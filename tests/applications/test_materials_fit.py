@@ -61,7 +61,7 @@ def curves():
 
 def test_a_prior_by_composition_learns_a_rule_that_is_there(curves):
     planted = curves.fractions @ np.linspace(-1, 1, 7)
-    c = np.column_stack([0.3 * planted, 0.6 + 0.1 * planted, 0 * planted])
+    c = np.column_stack([0.3 * planted, 0.6 + 0.1 * planted, 0.02 * planted])
     ruled = curves._replace(energies=curves.unit[:, None] * (c @ powers(STRAINS).T))
     found = fit.prior_by_composition(ruled.take(np.arange(0, 210, 2)), ruled.take(np.arange(1, 210, 2)).fractions)
     assert found.mean == pytest.approx(c[1::2], abs=2e-3)
