@@ -34,6 +34,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "one rate, orthonormal": {"learn": "rate", "orthonormal": True},
     "a rate each, orthonormal": {"learn": "rates", "orthonormal": True},
 }
+SHOWN = ("MAML", "one rate, powers", "one rate, orthonormal", "a rate each, orthonormal")  # whose starts are kept
 GRIDS = {  # basis, inner rate, steps: tuned on the validation pairs
     "pre-train, fine-tune": [
         (b, r, k) for b in ("powers", "orthonormal") for r in (0.01, 0.1, 0.3) for k in (1, 3, 10, 30)
@@ -121,7 +122,7 @@ def assemble(curves: Curves, splits: list[Split], columns: Any, starts: dict[str
             ]
             tuned[f"{name}, {level}"] = choices[int(np.argmin(scores))]
     return {
-        "starts": {name: {part: value.tolist() for part, value in starts[name].items()} for name in METHODS},
+        "starts": {name: {part: value.tolist() for part, value in starts[name].items()} for name in SHOWN},
         "tuned": tuned,
         "alloys": {
             key: compare(curves, splits, starts, plain, tuned, *each) for key, each in CONDITIONS.items()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mamlkit._check import as_count
-from mamlkit.scene import Axes, Mark, Readout, Scene
+from mamlkit.scene import Axes, Mark, Panels, Readout, Scene
 from mamlkit.text import gettext as _
 
 if TYPE_CHECKING:
@@ -131,3 +131,39 @@ def alloy_explorer(cases: Mapping[str, Any]) -> Explorer:
         order=Choice(("both", "wide"), "both", _("volumes"), names=(_("both sides"), _("larger only"))),
         alloy=Choice(names, first, _("alloy"), names=names),
     )
+
+
+def errors_scene(errors: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Panels:
+    """Return the error of the curve against the number of energies, one panel for clean and one for noisy ones.
+
+    Parameters
+    ----------
+    errors : mapping of str to mapping of str to mapping of int to float
+        By noise ("clean", "noisy"), then by role: "guide" (the guess), "baseline" (the fit with B' held), "relative"
+        (MAP), "maml" or "joint"; meV by number of energies.
+
+    Examples
+    --------
+    >>> panels = errors_scene({"clean": {"maml": {2: 4.7, 3: 2.4}}, "noisy": {"maml": {2: 6.1, 3: 3.4}}})
+    >>> panels.scenes["clean"].marks[0].xy.tolist()
+    [[2.0, 4.7], [3.0, 2.4]]
+    """
+    labels = {
+        "guide": _("guess"),
+        "baseline": _("fit, B′ = 4.5"),
+        "relative": _("MAP"),
+        "maml": _("MAML"),
+        "joint": _("pre-train, fine-tune"),
+    }
+    titles = {"clean": _("clean energies"), "noisy": _("energies off by 3 meV")}
+    top = 1.1 * max(max(row.values()) for roles in errors.values() for row in roles.values())
+    scenes = {}
+    for noise, roles in errors.items():
+        marks = [
+            Mark("path", role, role, np.array([*row.items()], dtype=float), label=labels[role])
+            for role, row in roles.items()
+        ]
+        alt = _("The error of the curve against the number of energies, a line for each method.")
+        axes = Axes(titles[noise], _("error of the curve, meV"), (1.5, 6.5), (0.0, float(top)))
+        scenes[noise] = Scene(axes, marks, [], alt)
+    return Panels(scenes)

@@ -9,13 +9,18 @@ import pkgutil
 import pytest
 
 import mamlkit.explorers
+from mamlkit.applications.materials_curves import alloy_cases
+from mamlkit.applications.materials_data import alloys
+from mamlkit.experiments import load
 
 MOST_DASHES = 10_000
 MOST_SECONDS = 1.0
 MOST_BYTES = 250_000  # gzipped, with script, style and the picture for pages without scripts
 
 # Arguments of makers that need some, by name: what a chapter would hand over.
-ARGUMENTS: dict[str, tuple] = {}
+ARGUMENTS: dict[str, tuple] = {
+    "alloy_explorer": (alloy_cases(alloys(load("alloys")), load("materials")["starts"]["MAML"]),),
+}
 
 
 def makers():

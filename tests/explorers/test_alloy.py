@@ -7,11 +7,11 @@ import pytest
 from unpack import Unpacked
 
 from mamlkit import experiments
-from mamlkit.applications.materials import QUERY
+from mamlkit.applications.materials import QUERY, powers
 from mamlkit.applications.materials_curves import SHOWN, alloy_cases
 from mamlkit.applications.materials_data import ELEMENTS, alloys
 from mamlkit.applications.materials_tasks import hold_out
-from mamlkit.explorers.alloy import STRAINS, alloy_explorer, alloy_scene
+from mamlkit.explorers.alloy import STRAINS, alloy_explorer, alloy_scene, errors_scene
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,22 @@ def test_what_the_prompts_answer(cases):
     assert wide[6] > 0.6 * wide[0]  # hardly moved
 
 
+@pytest.mark.parametrize(("noise", "column"), [("clean", 0), ("noisy", 3)])
+def test_the_curve_is_the_one_that_gradient_steps_by_hand_end_at(curves, cases, noise, column):
+    start = {name: np.array(part)[column] for name, part in experiments.load("materials")["starts"]["MAML"].items()}
+    unit = 1000 * curves.unit[curves.names.index("Cu3Pt")]
+    shown = cases["Cu3Pt"][noise]["both"]
+    x, y = shown["points"][:4].T
+    phi = powers(x / 100) - powers(x / 100).mean(axis=0)
+    m, u = start["M"] * np.exp(start["s"]), start["u"]
+    for _ in range(3):
+        left = (y - y.mean()) / unit - phi @ (start["c0"] + m @ u)
+        u = u + 0.1 * m.T @ (2 / 4 * phi.T @ left)
+    curve = unit * powers(STRAINS / 100) @ (start["c0"] + m @ u)
+    drawn = shown["maml"]["curves"][4]
+    assert drawn - drawn.mean() == pytest.approx(curve - curve.mean(), abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -99,3 +115,9 @@ def test_an_unknown_alloy_is_named(curves):
 
 def test_the_explorer_is_light(explorer):
     assert len(gzip.compress(explorer.html().encode())) < 60_000
+
+
+def test_the_errors_are_drawn_where_they_are():
+    panels = errors_scene({"clean": {"baseline": {3: 0.5, 6: 0.4}}, "noisy": {"maml": {2: 6.0}}})
+    assert panels.scenes["clean"].marks[0].xy.tolist() == [[3.0, 0.5], [6.0, 0.4]]
+    assert panels.scenes["noisy"].axes.ylim[1] == pytest.approx(6.6)
