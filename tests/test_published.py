@@ -69,7 +69,7 @@ def test_a_fork_changes_one_setting(tmp_path):
 def test_every_work_has_an_identifier():
     """A DOI, an arXiv number, or, for pages that have neither, their address."""
     entries = re.split(r"^@", (ROOT / "book/references.bib").read_text("utf-8"), flags=re.M)[1:]
-    identified = r"^\s*(doi\s*=|url\s*=\s*\{https://(arxiv\.org/abs/\d{4}\.\d{4,5}|doi\.org/10\.|openreview\.net))"
+    identified = r"^\s*(doi\s*=|url\s*=\s*\{https://(arxiv\.org/abs/\d{4}\.\d{4,5}|doi\.org/10\.|openreview\.net|proceedings\.mlr\.press))"
     without = {entry.split(",")[0] for entry in entries if not re.search(identified, entry, re.M)}
     assert all(one.startswith(("misc{", "article{")) for one in without), without
     assert not {entry.split(",")[0] for entry in entries if "url =" not in entry and "doi =" not in entry}
