@@ -30,7 +30,8 @@ def best_inner_lr(*, n: int, d: int, noise_var: float = 0.0, task_var: float = 1
         The variances s^2, zero or more, and tau^2, above zero.
     unit : bool
         Whether inputs are unit vectors with covariance I/d instead. The rate is then
-        :math:`N / D` with :math:`D = 1 + (N - 1)/d + s^2/\tau^2`.
+        :math:`N / D`, where :math:`D` is the sum of :math:`1 + (N - 1)/d` and
+        :math:`s^2/\tau^2`.
 
     Raises
     ------
