@@ -23,6 +23,7 @@ from mamlkit.applications.materials_tasks import NOISE, Materials, Split, hold_o
 SEEDS = 3
 INNER: dict[str, Any] = {"inner_lr": 0.1, "num_steps": 3}
 LEVELS = (0.0, NOISE)
+STEPS = (1, 3, 5, 10, 20)  # tried on the validation pairs
 CONDITIONS = {
     f"{points} {'clean' if noise == 0 else 'noisy'}": (points, noise, NEAR) for points in (2, 3, 6) for noise in LEVELS
 } | {"6 far": (6, NOISE, FAR)}
@@ -52,7 +53,8 @@ def run(iterations: int = 300) -> dict[str, Any]:
     torch.set_num_threads(1)
     curves, splits, columns = setting()
     starts = {name: train(curves, columns, iterations=iterations, **how) for name, how in METHODS.items()}
-    return assemble(curves, splits, columns, starts, train_metals(iterations))
+    validation = validate_steps(curves, splits, columns, iterations)
+    return {"validation": validation, **assemble(curves, splits, columns, starts, train_metals(iterations))}
 
 
 def setting() -> tuple[Curves, list[Split], list[Any]]:
@@ -64,7 +66,7 @@ def setting() -> tuple[Curves, list[Split], list[Any]]:
 
 def train(
     curves: Curves, columns: Any, *, learn: str, orthonormal: bool = False, composition: bool = False,
-    iterations: int = 300, **options: Any,
+    iterations: int = 300, num_steps: int = INNER["num_steps"], **options: Any,
 ) -> Start:  # fmt: skip
     """Meta-train where the coefficients start and their rates, or their basis, each column by itself, side by side.
 
@@ -79,10 +81,30 @@ def train(
     for seed, outer_lr in enumerate((0.02, 0.002)):
         params = engine.meta_train(
             maml.loss_of(maml.cubic_curve(*HELD[learn])), params, draw_from(curves, columns),
-            inner_lr=maml.only_u(params, INNER["inner_lr"]), num_steps=INNER["num_steps"], outer_lr=outer_lr,
+            inner_lr=maml.only_u(params, INNER["inner_lr"]), num_steps=num_steps, outer_lr=outer_lr,
             iterations=iterations, seed=seed, progress=False, backend="eager", **options,
         ).params  # fmt: skip
     return params
+
+
+def validate_steps(curves: Curves, splits: list[Split], columns: Any, iterations: int) -> dict[str, float]:
+    """Return errors on the validation pairs, mean over clean and noisy: MAML's by number of inner steps, MAP's; meV."""
+    found = {}
+    for num_steps in STEPS:
+        start = train(curves, columns, learn="basis", iterations=iterations, num_steps=num_steps)
+        found[str(num_steps)] = [validate(curves, splits, start, level, num_steps=num_steps) for level in LEVELS]
+    found["MAP"] = [validate_map(curves, splits, level) for level in LEVELS]
+    return {name: round(float(np.mean(each)), 3) for name, each in found.items()}
+
+
+def validate_map(curves: Curves, splits: list[Split], noise: float) -> float:
+    """Return the mean error of MAP's curves on the same validation pairs and points as :func:`validate`; meV."""
+    rows = []
+    for seed, split in enumerate(splits):
+        for points in (2, 3, 6):
+            asked, tasks = draw_test(curves, split.validation, points=points, noise=noise, seed=seed)
+            rows.append(by_the_field(curves.take(split.train), asked, tasks, noise)["MAP"].curve.mean())
+    return float(np.mean(rows))
 
 
 def draw_from(curves: Curves, columns: Any) -> Any:
