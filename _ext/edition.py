@@ -138,7 +138,7 @@ def description(page: nodes.document, *_given: object) -> str:
 def is_aside(node: nodes.Node | None) -> bool:
     """Say whether a node stands in a box, a table or a list of links rather than in the running text."""
     while node is not None:
-        if isinstance(node, (nodes.Admonition, nodes.table, nodes.container, nodes.figure, nodes.list_item)):
+        if isinstance(node, (nodes.Admonition, nodes.table, nodes.container, nodes.figure, nodes.list_item, nodes.definition)):
             return True
         node = node.parent
     return False
