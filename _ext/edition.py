@@ -28,6 +28,7 @@ from sphinxext import opengraph
 ROOT = Path(__file__).parents[1]
 MATTERS = ["mamlkit", "numpy", "torch", "matplotlib", "ipywidgets", "anywidget", "nbval", "jupyter-book", "sphinx"]
 LENGTH = 240  # of a page's description, in characters
+ASIDE = (nodes.Admonition, nodes.table, nodes.container, nodes.figure, nodes.list_item, nodes.definition)
 STATUS = "book/reference/status"
 MAP = """<?xml version="1.0" encoding="utf-8"?>
 <urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
@@ -138,7 +139,7 @@ def description(page: nodes.document, *_given: object) -> str:
 def is_aside(node: nodes.Node | None) -> bool:
     """Say whether a node stands in a box, a table or a list of links rather than in the running text."""
     while node is not None:
-        if isinstance(node, (nodes.Admonition, nodes.table, nodes.container, nodes.figure, nodes.list_item, nodes.definition)):
+        if isinstance(node, ASIDE):
             return True
         node = node.parent
     return False
