@@ -1,14 +1,17 @@
 """The built pages as an edition: addresses, cards, the way in and the way back, and every link inside the book."""
 
+import os
 import re
-import shutil
 import threading
 from functools import cache, partial
 from http.server import ThreadingHTTPServer
 from urllib.parse import unquote, urljoin, urlsplit
+from zipfile import ZipFile
 
+import pytest
 import yaml
 from bs4 import BeautifulSoup
+from offline import pack
 
 from .conftest import BUILT, ROOT, Quiet
 
@@ -66,7 +69,7 @@ def test_a_missing_page_is_answered_by_one_that_works_at_any_depth(site, tmp_pat
 
         def send_head(self):
             path = self.translate_path(self.path)
-            if not self.path.endswith("/") and not shutil.os.path.exists(path):
+            if not self.path.endswith("/") and not os.path.exists(path):
                 self.path = urlsplit(BASE).path + "404.html"
             return super().send_head()
 
@@ -114,3 +117,37 @@ def test_every_link_inside_the_book_leads_somewhere(site):
             if not there and address != "#":
                 broken.append((name, address))
     assert not broken
+
+
+@pytest.fixture(scope="module")
+def unpacked(site, tmp_path_factory):
+    """The folder that a reader gets from the ZIP."""
+    folder = tmp_path_factory.mktemp("offline")
+    pack(BUILT, folder / "book.zip")
+    assert (folder / "book.zip").stat().st_size < 12e6
+    with ZipFile(folder / "book.zip") as archive:
+        archive.extractall(folder)
+    return folder / "learning-to-learn"
+
+
+@pytest.mark.parametrize("name", ["book/principles/learning-to-learn.html", "book/today/few-shot.html"])
+def test_the_book_in_a_zip_needs_no_network(name, unpacked, open_page):
+    """Figures, formulas with their fonts: a file that is missing, or a request to elsewhere, is a complaint."""
+    opened = open_page((unpacked / name).as_uri(), offline=True)
+    opened.locator("mjx-container").first.wait_for()
+    opened.locator(".mk-explorer svg[role=img]").first.wait_for()
+    assert opened.evaluate(
+        "document.fonts.ready.then(() => [...document.fonts].some((one) => one.status === 'loaded'))"
+    )
+
+
+@pytest.mark.parametrize("words", ["prior", "先验", "FOMAML"])
+def test_the_search_in_a_zip_finds(words, unpacked, open_page):
+    opened = open_page(f"{(unpacked / 'search.html').as_uri()}?q={words}", offline=True)
+    opened.locator("#search-results li a").first.wait_for()
+
+
+def test_a_book_that_is_not_built_is_not_packed(tmp_path):
+    with pytest.raises(FileNotFoundError, match="make html"):
+        pack(tmp_path, tmp_path / "book.zip")
+    assert not list(tmp_path.iterdir())
