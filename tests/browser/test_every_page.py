@@ -38,6 +38,7 @@ def test_page_keeps_the_rules_of_accessibility(path, colours, site, open_page):
     # Points that lie side by side: where they lie is what they say, which the rule excepts.
     assert [one for one in found if not (one[0] == "target-size" and "mk-handle" in one[1])] == []
 
+
 # Choices of a figure that are cut off at their box.
 CUT = """() => [...document.querySelectorAll(".mk-choice div")]
   .filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent)"""

@@ -55,8 +55,7 @@ def test_copies_in_previews_keep_ids_unique(chapter):
 def test_the_search_ranks_an_exercise_before_its_solution(site, open_page):
     page = open_page(f"{site}/search.html?q=adapted+loss")
     links = page.locator("#search-results li a")
-    links.first.wait_for()
-    page.wait_for_timeout(500)
+    links.and_(page.locator("[href*='solutions/e01']")).wait_for()  # results come one after the other
     found = [link.get_attribute("href").partition("?")[0] for link in links.all()]
     first = {
         kind: next(i for i, link in enumerate(found) if f"{kind}/e01" in link) for kind in ("exercises", "solutions")

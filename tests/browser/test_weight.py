@@ -5,25 +5,42 @@ import importlib
 import inspect
 import itertools
 import pkgutil
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 import mamlkit.explorers
+from mamlkit.applications import fairness, school_study
 from mamlkit.applications.materials_curves import alloy_cases
 from mamlkit.applications.materials_data import alloys
 from mamlkit.applications.medicine_curves import patient_cases
 from mamlkit.experiments import load, navigation
+from mamlkit.explorers import groups
 
 MOST_DASHES = 10_000
 MOST_SECONDS = 1.0
 MOST_BYTES = 250_000  # gzipped, with script, style and the picture for pages without scripts
 
+
+def trades():
+    """What the chapter "Fairness" hands over, with fewer weights between."""
+    weights, found = [0, 0.02, 0.25, 0.5, 0.75, 1], {}
+    for features, num_support in itertools.product(groups.FEATURES, groups.PUPILS):
+        rng, pupils = np.random.default_rng(0), fairness.math_achieve()
+        chosen = {"features": features, "groups": pupils.minority, "num_support": num_support, "draws": 5}
+        setting = school_study.Setting(pupils, rng=rng, **chosen)
+        found[features, num_support] = groups.Trade(weights, **school_study.trade(setting, weights, rng=rng))
+    return found
+
+
 # Arguments of makers that need some, by name: what a chapter would hand over.
-ARGUMENTS: dict[str, tuple] = {
-    "alloy_explorer": (alloy_cases(alloys(load("alloys")), load("materials")["starts"]["MAML"]),),
-    "letters_explorer": (load("adapting"),),
-    "navigator_explorer": (navigation.trajectories(load("navigation")), navigation.SHOWN),
-    "patient_explorer": (patient_cases(load("medicine")["starts"]["pooled"]),),
+ARGUMENTS: dict[str, Callable[[], tuple]] = {
+    "alloy_explorer": lambda: (alloy_cases(alloys(load("alloys")), load("materials")["starts"]["MAML"]),),
+    "groups_explorer": lambda: (trades(),),
+    "letters_explorer": lambda: (load("adapting"),),
+    "navigator_explorer": lambda: (navigation.trajectories(load("navigation")), navigation.SHOWN),
+    "patient_explorer": lambda: (patient_cases(load("medicine")["starts"]["pooled"]),),
 }
 
 
@@ -80,7 +97,7 @@ def busy():
 def test_every_state_is_light(maker, as_widget, request):
     needed = [p for p in inspect.signature(maker).parameters.values() if p.default is p.empty]
     assert not needed or maker.__name__ in ARGUMENTS, f"{maker.__name__} needs arguments: add them to ARGUMENTS"
-    explorer = maker(*ARGUMENTS.get(maker.__name__, ()))
+    explorer = maker(*ARGUMENTS.get(maker.__name__, tuple)())
     assert len(gzip.compress(explorer.html().encode())) < MOST_BYTES
     page = as_widget(explorer)
     busy = request.getfixturevalue("busy")
