@@ -70,7 +70,7 @@ def test_an_explorer_in_jupyterlab(lab, jupyterlab, chromium):
     page.context.close()
     shutil.copy(folder / "t.ipynb", folder / "again.ipynb")
     page = chromium.new_page(viewport={"width": 1280, "height": 1000})
-    page.goto(f"{address}/again.ipynb")
+    page.goto(f"{address}/again.ipynb?reset")  # without the tab of the other, whose slider would be a hidden one
     slider = page.locator("input[data-control=alpha]")
     slider.wait_for(timeout=1000 * READY)
     assert slider.input_value() == "0"  # as it was left
