@@ -1,6 +1,6 @@
 // What scrolls sideways can be reached by keyboard, and parts of the theme have a name.
 (() => {
-  const SCROLLS = "article :is(mjx-container[display=true], div.math, table, pre, .mk-table)";
+  const SCROLLS = "article :is(mjx-container[display=true], div.math, table, pre)";
 
   // A box is a stop for the Tab key while it holds more than it shows, and only then.
   function reach(box) {

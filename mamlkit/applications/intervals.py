@@ -21,6 +21,16 @@ class Interval(NamedTuple):
         low, high = (f"{end:.2f}".replace("-", "−") for end in (self.low, self.high))
         return f"{self.value:.2f}".replace("-", "−") + f" [{low}, {high}]"
 
+    def rounded(self, digits: int) -> list[float]:
+        """Return the three numbers rounded to so many digits, for a file that a person can read.
+
+        Examples
+        --------
+        >>> Interval(1.23456, 1.0, 2.0).rounded(3)
+        [1.235, 1.0, 2.0]
+        """
+        return [round(one, digits) for one in self]
+
 
 def root_mean_square(
     squared: ArrayLike, rng: np.random.Generator, *, against: ArrayLike | None = None, draws: int = 4000

@@ -114,12 +114,8 @@ def summary(found: Mapping[str, Sequence[Errors]], rival: str) -> dict[str, dict
         row: dict[str, Any] = {}
         for part in Errors._fields:
             own, other = ([getattr(one, part) for one in found[key]] for key in (name, rival))
-            row[part] = _plain(average(own, rng))
-            row[f"{rival} above, {part}"] = _plain(average(other, rng, against=own))
-        row["curve, median"] = _plain(average([one.curve for one in splits], rng, median=True))
+            row[part] = average(own, rng).rounded(3)
+            row[f"{rival} above, {part}"] = average(other, rng, against=own).rounded(3)
+        row["curve, median"] = average([one.curve for one in splits], rng, median=True).rounded(3)
         table[name] = row
     return table
-
-
-def _plain(interval: Interval) -> list[float]:
-    return [round(end, 3) for end in interval]

@@ -19,7 +19,10 @@ def main() -> None:
         print(f"{name} ...", flush=True)
         measured = importlib.import_module(f"mamlkit.experiments.{name}").run()
         text = json.dumps(measured, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        (HERE / "results" / f"{name}.json").write_text(text, encoding="utf-8")
+        path = HERE / "results" / f"{name}.json"
+        unfinished = path.with_suffix(".part")
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ def run(num_tasks: int = 500) -> dict[str, Any]:
             "FOMAML": adapted_errors(starts["pooled, FOMAML"], here),
             "joint, fine-tuned": adapted_errors(starts["pooled, joint"], here, **tuning),
         }
-        found["errors"][str(n)] = {name: _plain(root_mean_square(own, rng)) for name, own in squared.items()}
+        found["errors"][str(n)] = {name: root_mean_square(own, rng).rounded(4) for name, own in squared.items()}
         above = root_mean_square(squared["MAML"], rng, against=squared["posterior mean"])
-        found["MAML above the posterior mean"][str(n)] = _plain(above)
+        found["MAML above the posterior mean"][str(n)] = above.rounded(4)
     return found
 
 
@@ -51,7 +51,3 @@ def of_the_field(tasks: Patients) -> dict[str, Any]:
                         each_patient(tasks)])
         for name, method in methods.items()
     }  # fmt: skip
-
-
-def _plain(interval: tuple[float, float, float]) -> list[float]:
-    return [round(end, 4) for end in interval]
