@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mamlkit.grade import wire
+from mamlkit.grade.accepted import Accepted, missed
 from mamlkit.grade.wire import numbers
 
 LONGEST = 6000
@@ -52,6 +53,8 @@ def difference(value: Any, expected: Any, reveal: bool) -> str:
         return "Your answer is None: does the function return its result?"
     if isinstance(value, wire.Other):
         return f"Your answer is a {value.kind}, where numbers are expected."
+    if isinstance(expected, Accepted):
+        return missed(value, expected, reveal)
     if isinstance(value, list) and isinstance(expected, list) and len(value) != len(expected):
         return f"Your answer has {len(value)} entries, the right one {len(expected)}."
     if given is not None and right is not None and given.shape != right.shape:
@@ -142,7 +145,7 @@ def _error(one: Array, other: Array) -> float:
 def _count(wrong: list[int], inputs: list[dict[str, Any]]) -> str:
     """Return on how many inputs the answer is wrong, and what sets them apart, if a count or a size does."""
     if len(wrong) == len(inputs):
-        return f"Your answer is wrong on all {len(inputs)} inputs."
+        return f"Your answer is wrong on all {len(inputs)} inputs." if len(inputs) > 1 else ""
     sizes = [_sizes(given) for given in inputs]
     for name in sizes[0]:
         bad = {sizes[index].get(name) for index in wrong}

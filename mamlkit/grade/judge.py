@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mamlkit.grade import advice, wire
+from mamlkit.grade.accepted import Accepted, fits
 from mamlkit.grade.wire import numbers
 
 SMALLEST = 1e-3
@@ -146,11 +147,15 @@ def _explain(values: list[Any], wrong: list[int], outcomes: list[dict[str, Any]]
 def same(value: Any, expected: Any, rtol: float) -> bool:
     """Tell whether `value` is `expected`: structure, shape, and numbers to `rtol` of the largest, or of SMALLEST.
 
+    Where `expected` is an interval or a largest error, `value` need only fit it.
+
     Examples
     --------
     >>> same(np.array([1.0, 2.0]), [1.0, 2.0], rtol=1e-7), same([1.0], 1.0, rtol=1e-7), same(True, 1, rtol=1e-7)
     (True, False, False)
     """
+    if isinstance(expected, Accepted):
+        return fits(value, expected)
     if isinstance(expected, dict):
         return isinstance(value, dict) and value.keys() == expected.keys() and all(
             same(value[name], expected[name], rtol) for name in expected

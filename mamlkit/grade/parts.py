@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mamlkit.grade import wire
+from mamlkit.grade.accepted import Accepted
 from mamlkit.grade.judge import Key, Trial, answers, judge, same
 
 PUBLIC_SEED = 20170309
@@ -68,11 +69,25 @@ class Part:
         self.misconceptions: list[tuple[str, Callable[..., Any]]] = []
         self.draws: Callable[[np.random.Generator], dict[str, Any]] | None = None
         self.reference: Callable[..., Any] | None = None
+        self.accepts: Callable[..., Any] | None = None
         _parts[name] = self
 
     def draw(self, function: Callable[[np.random.Generator], dict[str, Any]]) -> Callable[..., Any]:
-        """Declare the function that draws one input, a dictionary of keyword arguments, from a generator."""
+        """Declare the function that draws one input, a dictionary of keyword arguments, from a generator.
+
+        Where a part accepts more than one answer, it may return two dictionaries: the input, and what is kept from
+        the student, such as the targets that predictions are held against.
+        """
         self.draws = function
+        return function
+
+    def accept(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Declare which answers are right, as :mod:`mamlkit.grade.accepted` describes them, for one input.
+
+        `function` gets the input and what is kept from the student, as keyword arguments; so do the misconceptions,
+        which may describe their answers in the same way. The reference is then run in the instructor's notebook alone.
+        """
+        self.accepts = function
         return function
 
     def wrong(self, advice: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -98,18 +113,18 @@ class Part:
         generator = rng(seed, self.name)
         advice = {function.__name__: text for text, function in self.misconceptions}
         for _ in range(ATTEMPTS):
-            trials = tuple(self._trial(self.draws(generator), digits) for _ in range(self.trials))
+            trials = tuple(self._trial(*_input_and_kept(self.draws(generator)), digits) for _ in range(self.trials))
             if not (confused := self._confused(trials, [*advice])):
                 return Key(self.name, self.points, self.rtol, trials, advice, self.needs)
         raise ValueError(f"{self.name}: in {ATTEMPTS} draws, no input tells {confused}")
 
-    def _trial(self, inputs: dict[str, Any], digits: int | None) -> Trial:
+    def _trial(self, inputs: dict[str, Any], kept: dict[str, Any], digits: int | None) -> Trial:
         if not isinstance(inputs, dict) or not all(isinstance(name, str) for name in inputs):
             raise ValueError(f"{self.name}: what is drawn must be a dictionary of keyword arguments, not {inputs!r}")
         values = []
-        for function in (self.reference, *(function for _, function in self.misconceptions)):
+        for function in (self.accepts or self.reference, *(function for _, function in self.misconceptions)):
             assert function is not None  # for the type checker; `key` has looked
-            (outcome,) = answers(function, Key(self.name, 0, 0.0, (Trial(inputs),)))
+            (outcome,) = answers(function, Key(self.name, 0, 0.0, (Trial({**inputs, **kept}),)))
             if "value" not in outcome:
                 raise ValueError(f"{self.name}: {getattr(function, '__name__', 'the reference')} failed: {outcome}")
             value = wire.decode(outcome["value"])
@@ -123,10 +138,22 @@ class Part:
         for name in names:
             column = [trial.wrong[name] for trial in trials]
             for other, earlier in columns.items():
-                if all(same(one, two, 100 * self.rtol) for one, two in zip(column, earlier, strict=True)):
+                if all(_alike(one, two, 100 * self.rtol) for one, two in zip(column, earlier, strict=True)):
                     return f"{name} from {other}"
             columns[name] = column
         return ""
+
+
+def _input_and_kept(drawn: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the input that was drawn, and what was drawn with it that students do not get."""
+    return drawn if isinstance(drawn, tuple) else (drawn, {})
+
+
+def _alike(one: Any, two: Any, rtol: float) -> bool:
+    """Tell whether two answers are one, or one of them describes the other."""
+    if isinstance(one, Accepted) and isinstance(two, Accepted):
+        return bool(wire.encode(one) == wire.encode(two))
+    return same(two, one, rtol) if isinstance(one, Accepted) else same(one, two, rtol)
 
 
 class CheckFailed(AssertionError):
@@ -168,6 +195,8 @@ def check(part: str, function: Callable[..., Any]) -> None:
 def _check_declaration(part: Part, function: Callable[..., Any]) -> None:
     part.reference = function
     key = part.key(PUBLIC_SEED)
+    if part.accepts and not (verdict := judge(answers(function, key), key)).right:
+        raise ValueError(f"{part.name}: the reference is not accepted. {verdict.advice}")
     count = len(key.advice)
     print(f"{part.name}: {part.points} points, {len(key.trials)} inputs, "
           f"{count} misconception{'' if count == 1 else 's'} told apart.")  # fmt: skip

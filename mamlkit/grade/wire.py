@@ -9,12 +9,15 @@ from __future__ import annotations
 import base64
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from mamlkit.grade.accepted import RootMeanSquare, Within
+
 MAX_DEPTH = 20
+ACCEPTED = {"within": Within, "root mean square": RootMeanSquare}
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,9 @@ def encode(value: Any, depth: int = 0) -> Any:
         return {"list": [encode(item, depth + 1) for item in value]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: encode(item, depth + 1) for key, item in value.items()}}
+    for name, kind in ACCEPTED.items():
+        if type(value) is kind:
+            return {name: [encode(getattr(value, field.name), depth + 1) for field in fields(kind)]}
     return {"other": type(value).__name__}
 
 
@@ -93,6 +99,10 @@ def decode(data: Any, *, tensors: bool = True) -> Any:
                 return _decode_tensor(array) if tensors else decode(array)
             case {"other": str(kind)}:
                 return Other(kind)
+            case {"within": [low, high]}:
+                return Within(decode(low), decode(high))
+            case {"root mean square": [target, at_most, at_least]}:
+                return RootMeanSquare(decode(target, tensors=tensors), decode(at_most), decode(at_least))
     except (TypeError, ValueError, KeyError, RecursionError) as error:
         raise ValueError(f"not encoded data: {error}") from error
     raise ValueError(f"not encoded data: {str(data)[:80]!r}")
@@ -144,6 +154,8 @@ def round_numbers(value: Any, digits: int) -> Any:
         return [round_numbers(item, digits) for item in value]
     if isinstance(value, dict):
         return {key: round_numbers(item, digits) for key, item in value.items()}
+    if isinstance(value, Within | RootMeanSquare):
+        return type(value)(**{name: round_numbers(item, digits) for name, item in vars(value).items()})
     return value
 
 

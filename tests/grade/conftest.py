@@ -20,6 +20,7 @@ import torch
 from mamlkit.grade import instructor
 from mamlkit.grade import release as derive
 from mamlkit.grade.grading import Result, grade
+from mamlkit.grade.judge import Key, Verdict, answers, judge
 from mamlkit.grade.kernels import KernelHost
 from mamlkit.grade.keys import Assignment, prepare
 from mamlkit.grade.services import GraderError
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 ISOLATION = os.environ.get("MAMLKIT_ISOLATION", "auto")
 """What contains the kernels of these tests: MAMLKIT_ISOLATION=limits tries them where there are no namespaces."""
 COMMAND = str(Path(sys.executable).with_name("mamlkit-grade"))
-NAMES = ("e01", "e02", "e03")
+NAMES = tuple(sorted(path.name[:3] for path in (ROOT / "solutions").glob("e*.ipynb")))
 PROMISED = (*NAMES, "e99")
 """What each exercise is promised to be tested for holds for the one that CONTRIBUTING.md walks through, too."""
 Notebook = dict[str, Any]
@@ -190,3 +191,28 @@ def _default_dtype():
     """Undo what reading E3 does to this process: its set-up cell asks PyTorch for double precision."""
     yield
     torch.set_default_dtype(torch.float32)
+
+
+def verdicts(name: str, answered: dict[str, str]) -> dict[str, Verdict]:
+    """Return the verdict on each part as in a class; its cells are run here, since no kernel is under test."""
+    namespace: dict[str, Any] = {}
+    found: dict[str, Verdict] = {}
+    keys = {key["part"]: key for key in assignment(name).keys}
+
+    def check(part: str, function: Callable[..., Any]) -> None:
+        outcomes = answers(function, Key.from_json(keys[part]))
+        found[part] = judge(outcomes, Key.from_json(keys[part], tensors=False), reveal=False)
+
+    for cell in assignment(name).exercise.cells:
+        exec(answered[cell.part] if cell.role == "answer" else cell.source, namespace)
+        namespace["check"] = check
+    return found
+
+
+def told(part: str, old: str, new: str, advice: str) -> None:
+    """Assert that `new` in place of `old` in the solution of `part` makes that part alone wrong, with `advice`."""
+    name, source = part[:3], right_answers(part[:3])[part]
+    assert old in source
+    found = verdicts(name, {**right_answers(name), part: source.replace(old, new)})
+    assert re.search(advice, found[part].advice), found[part].advice
+    assert [one for one in found if not found[one].right] == [part]
