@@ -3,6 +3,8 @@
 ``mamlkit-grade exercises/`` grades what is there and prints points and advice. ``mamlkit-grade submissions/ --out
 grades/`` grades a class; run again, it takes up where it was interrupted. ``mamlkit-grade check notebook.ipynb`` says
 what is wrong with an instructor's notebook, ``mamlkit-grade release`` derives the students' notebooks.
+``mamlkit-grade gradebook grades/ canvas`` (or ``moodle``) writes the grades as that platform imports them, and
+``mamlkit-grade variant`` makes a private variant of an exercise, for an examination.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 import joblib
 from tqdm import tqdm
 
-from mamlkit.grade import classroom, handins, release, reports, sandbox
+from mamlkit.grade import classroom, gradebook, handins, release, reports, sandbox, variant
 from mamlkit.grade.kernels import KernelHost
 from mamlkit.grade.services import GraderError, trust_no_current_folder
 
@@ -67,7 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without the letters of a name still gets the rest
     words = list(sys.argv[1:] if arguments is None else arguments)
-    commands = {"release": release.main, "check": release.check}
+    commands = {
+        "release": release.main,
+        "check": release.check,
+        "gradebook": gradebook.main,
+        "variant": variant.main,
+    }
     try:
         return commands[words[0]](words[1:]) if words and words[0] in commands else _command(parser().parse_args(words))
     except (GraderError, OSError, ValueError) as error:

@@ -15,7 +15,7 @@ from mamlkit.grade.cells import HEADING, MARKER, REGION, ROLES, about, part_of, 
 from mamlkit.grade.parts import PUBLIC_SEED, Part
 from mamlkit.grade.sandbox import Limits
 
-ABOUT = {"exercise", "title", "preload", "limits"}
+ABOUT = {"exercise", "title", "preload", "limits", "seed"}
 SEEDS = (PUBLIC_SEED, 1, 2, 3)
 """Inputs are drawn from each when a notebook is checked."""
 Problems = Iterator[str]
@@ -60,6 +60,9 @@ def _about(given: dict[str, Any], file: str) -> Problems:
         yield f"'preload' must be a list of modules, such as [\"torch\"]; it is {preload!r}."
     elif unknown := [module for module in preload if not _is_installed(module)]:
         yield f"'preload' names {', '.join(map(repr, unknown))}, which cannot be imported here."
+    seed = given.get("seed", 0)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        yield f"'seed' must be a whole number of 0 or more; it is {seed!r}."
     yield from _limits(given.get("limits", {}))
 
 

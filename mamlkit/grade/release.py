@@ -42,7 +42,8 @@ def release(source: Path, url: str) -> str:
     notebook = instructor.read(source)
     found = instructor.parts(notebook)
     about = notebook["metadata"]["mamlkit"]
-    keys = [part.key(PUBLIC_SEED, digits=DIGITS).to_json() for part in found.values()]
+    seed = about.get("seed", PUBLIC_SEED)  # a private variant has its own
+    keys = [part.key(seed, digits=DIGITS).to_json() for part in found.values()]
     extras = "book,grade" if "torch" in about.get("preload", ()) else "grade"
     cells = []
     for cell in notebook["cells"]:
