@@ -1,7 +1,7 @@
 """How fast is the grader? ``python -m benchmarks.grading`` prints exercises per minute and the share of start-up.
 
-A synthetic class hands in E2 (NumPy) and E3 (PyTorch): right, half-right, wrong. Grading runs as ``mamlkit-grade``
-does, on the cores that ``--jobs`` names, after one notebook for each job that starts the helper processes.
+A synthetic class hands in each exercise: right, half-right, wrong. Grading runs as ``mamlkit-grade`` does, on the cores
+that ``--jobs`` names, after one notebook for each job that starts the helper processes.
 """
 
 from __future__ import annotations
@@ -38,9 +38,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--exercises", nargs="*", default=sorted(path.name[:3] for path in (ROOT / "solutions").glob("e*"))
+    )
     options = parser.parse_args()
     run = ClassRun(ROOT / "solutions", seed=1)
-    for name in ("e02", "e03"):
+    for name in options.exercises:
         with tempfile.TemporaryDirectory() as folder:
             list(run.grade(submissions(Path(folder) / "warm", name, 2 * options.jobs), jobs=options.jobs))
             entries = submissions(Path(folder) / "class", name, options.count)
