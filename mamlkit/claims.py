@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 # Claims whose exercise is not written yet; the page says so.
-TO_COME = {"R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18"}
+TO_COME = {"R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18"}
 
 CLAIMS = {
     "R1": Claim(
@@ -98,7 +98,7 @@ CLAIMS = {
         chapter="book/principles/first-order",
         function="mamlkit.closed_form.quadratic.first_order_gap",
         test="tests/closed_form/test_quadratic.py::test_r5_gap_of_two_steps_in_one_dimension",
-        exercise="",
+        exercise="exercises/e04_the_first_order_gap",
     ),
     "R5a": Claim(
         title="where the gap is widest, and where it vanishes",
@@ -108,7 +108,7 @@ CLAIMS = {
         chapter="book/principles/first-order",
         function="mamlkit.closed_form.first_order.gap",
         test="tests/closed_form/test_first_order.py::test_r5a_two_steps_the_whole_way",
-        exercise="",
+        exercise="exercises/e04_the_first_order_gap",
     ),
     "R5b": Claim(
         title="one family",
@@ -118,7 +118,7 @@ CLAIMS = {
         chapter="book/principles/first-order",
         function="mamlkit.closed_form.first_order.inner_weight",
         test="tests/closed_form/test_first_order.py::test_r5b_the_remainder_of_the_expansion_is_of_second_order",
-        exercise="",
+        exercise="exercises/e04_the_first_order_gap",
     ),
     "R6": Claim(
         title="turning a feature",
