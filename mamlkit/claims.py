@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 # Claims whose exercise is not written yet; the page says so.
-TO_COME = {"R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18"}
+TO_COME = {"R6", "R7", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18"}
 
 CLAIMS = {
     "R1": Claim(
@@ -158,7 +158,7 @@ CLAIMS = {
         chapter="book/principles/the-compromise",
         function="mamlkit.closed_form.linear.optimal_init",
         test="tests/closed_form/test_linear.py::test_r8_no_search_finds_a_better_start",
-        exercise="",
+        exercise="exercises/e07_the_closed_form_start",
     ),
     "R8a": Claim(
         title="minimax is a weight",
