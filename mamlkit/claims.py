@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 # Claims whose exercise is not written yet; the page says so.
-TO_COME = {"R6", "R7", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18"}
+TO_COME = {"R6", "R7", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17"}
 
 CLAIMS = {
     "R1": Claim(
@@ -331,7 +331,7 @@ CLAIMS = {
         chapter="book/applications/navigation",
         function="mamlkit.closed_form.policy.estimator_mean",
         test="tests/closed_form/test_policy.py::test_r18_the_score_term_completes_the_gradient",
-        exercise="",
+        exercise="exercises/e16_the_missing_score_term",
     ),
     "R18a": Claim(
         title="what the naive estimator aims at",
@@ -341,6 +341,6 @@ CLAIMS = {
         chapter="book/applications/navigation",
         function="mamlkit.closed_form.policy.estimator_limit",
         test="tests/closed_form/test_policy.py::test_r18a_what_the_naive_estimator_aims_at_in_a_bandit",
-        exercise="",
+        exercise="exercises/e16_the_missing_score_term",
     ),
 }
