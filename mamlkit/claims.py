@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 # Claims whose exercise is not written yet; the page says so.
-TO_COME = {"R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18"}
+TO_COME = {"R7", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18"}
 
 CLAIMS = {
     "R1": Claim(
@@ -129,7 +129,7 @@ CLAIMS = {
         chapter="book/principles/geometry",
         function="mamlkit.closed_form.geometry.feature_gradient",
         test="tests/closed_form/test_geometry.py::test_r6_the_gradient_by_quadrature",
-        exercise="",
+        exercise="exercises/e05_turn_the_feature",
     ),
     "R7": Claim(
         title="alignment and the length of a step",
