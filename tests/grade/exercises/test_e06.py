@@ -11,7 +11,7 @@ from ..conftest import parts, told
 MUTANTS = [
     ("e06.a", "np.linalg.norm(way + alpha * gradient)", "np.linalg.norm(way - alpha * gradient)", "uphill"),
     ("e06.a", "max(c, 0.0)", "c", "negative where the step goes away"),
-    ("e06.a", "max(c, 0.0) * D / g", "max(c, 0.0) * D", "best length of the step"),
+    ("e06.a", "best, least])", "best * g, least])", "best length of the step"),
     ("e06.a", "best, least])", "best, 1 - max(c, 0)])", "1 - c"),
     ("e06.a", "alpha * gradient) / D", "alpha * gradient)", "share of D"),
     ("e06.b", "phi = theta - alpha * g_S", "phi = theta - alpha * g_Q", "may only judge"),
