@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 # Claims whose exercise is not written yet; the page says so.
-TO_COME = {"R6", "R7", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17"}
+TO_COME = {"R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17"}
 
 CLAIMS = {
     "R1": Claim(
@@ -129,7 +129,7 @@ CLAIMS = {
         chapter="book/principles/geometry",
         function="mamlkit.closed_form.geometry.feature_gradient",
         test="tests/closed_form/test_geometry.py::test_r6_the_gradient_by_quadrature",
-        exercise="",
+        exercise="exercises/e05_turn_the_feature",
     ),
     "R7": Claim(
         title="alignment and the length of a step",
@@ -138,7 +138,7 @@ CLAIMS = {
         chapter="book/principles/geometry",
         function="mamlkit.closed_form.geometry.distance_after_step",
         test="tests/closed_form/test_geometry.py::test_r7_the_distance_of_a_step_that_is_taken",
-        exercise="",
+        exercise="exercises/e06_aim_and_reach",
     ),
     "R7a": Claim(
         title="the worst alignment on a quadratic",
@@ -147,7 +147,7 @@ CLAIMS = {
         chapter="book/principles/geometry",
         function="mamlkit.closed_form.geometry.worst_alignment",
         test="tests/closed_form/test_geometry.py::test_r7a_the_worst_place_on_a_quadratic",
-        exercise="",
+        exercise="exercises/e06_aim_and_reach",
     ),
     "R8": Claim(
         title="the best start of linear regressions",
