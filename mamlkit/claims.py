@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 # Claims whose exercise is not written yet; the page says so.
-TO_COME = {"R5", "R6", "R7", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18"}
+TO_COME = {"R5", "R6", "R7", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18"}
 
 CLAIMS = {
     "R1": Claim(
@@ -186,7 +186,7 @@ CLAIMS = {
         chapter="book/principles/the-compromise",
         function="mamlkit.closed_form.quadratic.weighted_centre",
         test="tests/closed_form/test_quadratic.py::test_r9_r9a_no_search_finds_a_better_centre",
-        exercise="",
+        exercise="exercises/e08_the_weighted_centre",
     ),
     "R9a": Claim(
         title="the loss as judge",
