@@ -101,5 +101,6 @@ def test_e08_text_reads_its_experiment_rightly():
     exec(right_answers("e08")["e08.c"], book)
     exec(cells["e08-experiment"].partition("\n\n\ndef report")[0], book)
     related, unrelated = (np.array([book["compared"](seed, one)[0] for seed in range(100)]) for one in (True, False))
-    assert (related > 0).all() and (unrelated < 0).sum() > 55
+    assert (related > 0).all()
+    assert (unrelated < 0).sum() > 55
     assert unrelated.mean() < -2 * unrelated.std(ddof=1) / 10
