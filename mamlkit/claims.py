@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 # Claims whose exercise is not written yet; the page says so.
-TO_COME = {"R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17"}
+TO_COME = {"R11", "R12", "R13", "R14", "R15", "R16", "R17"}
 
 CLAIMS = {
     "R1": Claim(
@@ -186,7 +186,7 @@ CLAIMS = {
         chapter="book/principles/the-compromise",
         function="mamlkit.closed_form.quadratic.weighted_centre",
         test="tests/closed_form/test_quadratic.py::test_r9_r9a_no_search_finds_a_better_centre",
-        exercise="",
+        exercise="exercises/e08_the_weighted_centre",
     ),
     "R9a": Claim(
         title="the loss as judge",
@@ -206,7 +206,7 @@ CLAIMS = {
         chapter="book/principles/hierarchical-bayes",
         function="mamlkit.closed_form.gaussian.prior_precision",
         test="tests/closed_form/test_gaussian.py::test_r10_one_step_is_the_posterior_mode",
-        exercise="",
+        exercise="exercises/e09_the_prior_behind_alpha",
     ),
     "R10a": Claim(
         title="the best rate is the true prior's",
@@ -215,7 +215,7 @@ CLAIMS = {
         chapter="book/principles/hierarchical-bayes",
         function="mamlkit.closed_form.gaussian.expected_error",
         test="tests/closed_form/test_gaussian.py::test_r10a_the_best_rate_is_the_one_of_the_true_prior",
-        exercise="",
+        exercise="exercises/e09_the_prior_behind_alpha",
     ),
     "R11": Claim(
         title="early stopping is a prior",
