@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 # Claims whose exercise is not written yet; the page says so.
-TO_COME = {"R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18"}
+TO_COME = {"R5", "R6", "R7", "R8", "R9", "R10", "R13", "R14", "R15", "R16", "R17", "R18"}
 
 CLAIMS = {
     "R1": Claim(
@@ -224,7 +224,7 @@ CLAIMS = {
         chapter="book/principles/hierarchical-bayes",
         function="mamlkit.closed_form.gaussian.implied_prior_precision",
         test="tests/closed_form/test_gaussian.py::test_r11_descent_and_the_search_for_the_mode_end_at_one_point",
-        exercise="",
+        exercise="exercises/e10_early_stopping_is_a_prior",
     ),
     "R11a": Claim(
         title="the evidence that the query set replaces",
@@ -243,7 +243,7 @@ CLAIMS = {
         chapter="book/principles/hierarchical-bayes",
         function="mamlkit.closed_form.evidence.outer_centre",
         test="tests/closed_form/test_evidence.py::test_r12_the_start_of_the_lowest_outer_loss",
-        exercise="",
+        exercise="exercises/e10_early_stopping_is_a_prior",
     ),
     "R13": Claim(
         title="batch norm: whose mean",
