@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 # Claims whose exercise is not written yet; the page says so.
-TO_COME = {"R5", "R6", "R7", "R8", "R9", "R10", "R13", "R14", "R15", "R16", "R17", "R18"}
+TO_COME = {"R5", "R6", "R7", "R8", "R9", "R10", "R14", "R15", "R16", "R17", "R18"}
 
 CLAIMS = {
     "R1": Claim(
@@ -253,7 +253,7 @@ CLAIMS = {
         chapter="book/principles/batch-norm",
         function="mamlkit.closed_form.normalisation.mean_error",
         test="tests/closed_form/test_normalisation.py::test_r13_bias_and_variance_of_simulated_tasks",
-        exercise="",
+        exercise="exercises/e11_batch_norm_whose_statistics",
     ),
     "R14": Claim(
         title="leave one task out",
