@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 # Claims whose exercise is not written yet; the page says so.
-TO_COME = {"R5", "R6", "R7", "R8", "R9", "R10", "R14", "R15", "R16", "R17", "R18"}
+TO_COME = {"R5", "R6", "R7", "R8", "R9", "R10", "R16", "R17", "R18"}
 
 CLAIMS = {
     "R1": Claim(
@@ -262,7 +262,7 @@ CLAIMS = {
         chapter="book/principles/meta-overfitting",
         function="mamlkit.diagnostics.leave_one_task_out",
         test="tests/test_diagnostics.py::test_r14_equal_bowls_have_a_ratio_of_their_number_alone",
-        exercise="",
+        exercise="exercises/e12_leave_one_task_out",
     ),
     "R15": Claim(
         title="MAML without steps",
@@ -272,7 +272,7 @@ CLAIMS = {
         chapter="book/principles/the-compromise",
         function="mamlkit.closed_form.joint.drift",
         test="tests/closed_form/test_joint.py::test_r15_the_gap_to_joint_training_is_first_order_in_alpha",
-        exercise="",
+        exercise="exercises/e12_leave_one_task_out",
     ),
     "R16": Claim(
         title="a layer of attention takes an inner step",
