@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 # Claims whose exercise is not written yet; the page says so.
-TO_COME = {"R11", "R12", "R13", "R14", "R15", "R16", "R17"}
+TO_COME = {"R16", "R17"}
 
 CLAIMS = {
     "R1": Claim(
@@ -224,7 +224,7 @@ CLAIMS = {
         chapter="book/principles/hierarchical-bayes",
         function="mamlkit.closed_form.gaussian.implied_prior_precision",
         test="tests/closed_form/test_gaussian.py::test_r11_descent_and_the_search_for_the_mode_end_at_one_point",
-        exercise="",
+        exercise="exercises/e10_early_stopping_is_a_prior",
     ),
     "R11a": Claim(
         title="the evidence that the query set replaces",
@@ -243,7 +243,7 @@ CLAIMS = {
         chapter="book/principles/hierarchical-bayes",
         function="mamlkit.closed_form.evidence.outer_centre",
         test="tests/closed_form/test_evidence.py::test_r12_the_start_of_the_lowest_outer_loss",
-        exercise="",
+        exercise="exercises/e10_early_stopping_is_a_prior",
     ),
     "R13": Claim(
         title="batch norm: whose mean",
@@ -253,7 +253,7 @@ CLAIMS = {
         chapter="book/principles/batch-norm",
         function="mamlkit.closed_form.normalisation.mean_error",
         test="tests/closed_form/test_normalisation.py::test_r13_bias_and_variance_of_simulated_tasks",
-        exercise="",
+        exercise="exercises/e11_batch_norm_whose_statistics",
     ),
     "R14": Claim(
         title="leave one task out",
@@ -262,7 +262,7 @@ CLAIMS = {
         chapter="book/principles/meta-overfitting",
         function="mamlkit.diagnostics.leave_one_task_out",
         test="tests/test_diagnostics.py::test_r14_equal_bowls_have_a_ratio_of_their_number_alone",
-        exercise="",
+        exercise="exercises/e12_leave_one_task_out",
     ),
     "R15": Claim(
         title="MAML without steps",
@@ -272,7 +272,7 @@ CLAIMS = {
         chapter="book/principles/the-compromise",
         function="mamlkit.closed_form.joint.drift",
         test="tests/closed_form/test_joint.py::test_r15_the_gap_to_joint_training_is_first_order_in_alpha",
-        exercise="",
+        exercise="exercises/e12_leave_one_task_out",
     ),
     "R16": Claim(
         title="a layer of attention takes an inner step",
