@@ -168,7 +168,7 @@ CLAIMS = {
         chapter="book/applications/fairness",
         function="mamlkit.closed_form.groups.minimax_start",
         test="tests/closed_form/test_groups.py::test_r8a_no_search_finds_a_start_that_serves_the_worse_off_better",
-        exercise="",
+        exercise="exercises/e17_what_the_mean_hides",
     ),
     "R8b": Claim(
         title="a step and the gap between groups",
@@ -177,7 +177,7 @@ CLAIMS = {
         chapter="book/applications/fairness",
         function="mamlkit.closed_form.groups.gap_after_step",
         test="tests/closed_form/test_groups.py::test_r8b_the_gap_moves_only_with_what_the_groups_differ_in",
-        exercise="",
+        exercise="exercises/e17_what_the_mean_hides",
     ),
     "R9": Claim(
         title="the weighted centre",
