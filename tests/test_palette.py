@@ -1,8 +1,8 @@
 """Roles can be told apart by readers with any colour vision: by colour, simulated here, or by dash and marker.
 
-The simulation is that of Machado, Oliveira and Fernandes (2009), for cones of one kind missing, on linear RGB. Distance
-is CIE76 in L*a*b* (D65): about 2.3 is the smallest difference that is seen side by side; thin lines need several times as
-much.
+The simulation is that of Machado, Oliveira and Fernandes (2009, doi 10.1109/TVCG.2009.113) for cones of one kind that
+are missing, on linear RGB. Distance is CIE76 in L*a*b* (D65): about 2.3 is the smallest that is seen side by side; thin
+lines need several times as much.
 """
 
 import itertools
