@@ -52,12 +52,12 @@ def words() -> dict[str, str]:
             "You read the book from a folder. Some browsers then keep apart what each page remembers:"
             " this list may lack what other pages know."
         ),
-        "erase": _("Erase all {count} marks on this machine? This cannot be undone."),
+        "erase": _("Erase all marks on this machine ({count})? This cannot be undone."),
         "erased": _("All marks are erased."),
         "none": _("There is nothing to erase."),
         "exported": _("Your marks are in the file {file}."),
-        "imported": _("{count} marks were taken from {file}; those that were here are kept."),
-        "unknown": _("{count} pages of the file are not in this edition and were left out."),
+        "imported": _("Marks taken from {file}: {count}. Those that were here are kept."),
+        "unknown": _("Left out, since this edition has no such page: {count}."),
         "not_json": _("{file} is no file that this page exported: it holds no JSON. Nothing was changed."),
         "not_ours": _("{file} is no file that this page exported: it names no pages. Nothing was changed."),
         "not_dates": _("{file} names the page {page} without a day such as 2026-01-31. Nothing was changed."),
@@ -66,9 +66,7 @@ def words() -> dict[str, str]:
 
 
 def button(does: str, label: str) -> str:
-    return (
-        f'<button type="button" class="btn btn-sm btn-outline-primary" data-do="{does}">{html.escape(label)}</button>'
-    )
+    return f'<button type="button" class="btn btn-sm" data-do="{does}">{html.escape(label)}</button>'
 
 
 def mark(page: str, what: str) -> str:

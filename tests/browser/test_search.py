@@ -43,7 +43,7 @@ def test_symbols_and_terms_lead_to_where_they_are_explained(search, words, first
 
 def test_a_chinese_sentence_is_parted_into_terms(search):
     assert {GLOSSARY, "book/intro.html"} <= set(search("什么是元学习"))
-    assert "book/principles/learning-to-learn.html" in search("元学习和任务分布")
+    assert GLOSSARY in search("元学习和任务分布")
 
 
 @pytest.mark.parametrize("words", ["adapted loss", "α", "meta-gradient of a quadratic", "automatic differentiation"])
