@@ -92,7 +92,7 @@ picture: env  ## draw book/landscape.svg anew
 # A translator copies _build/words.pot to mamlkit/locale/<language>/LC_MESSAGES/mamlkit.po, then runs this again.
 words: env  ## collect what code draws for translators (_build/words.pot); update and compile what is translated
 	@mkdir -p _build
-	PYTHONPATH=_ext $(BIN)/pybabel -q extract -F pyproject.toml -k _ --project mamlkit -o _build/words.pot mamlkit book
+	PYTHONPATH=_ext $(BIN)/pybabel -q extract -F pyproject.toml -k _ --project mamlkit -o _build/words.pot mamlkit book _ext
 	@if [ -d mamlkit/locale ]; then \
 	  $(BIN)/pybabel -q update -D mamlkit -d mamlkit/locale -i _build/words.pot && \
 	  $(BIN)/pybabel compile -D mamlkit -d mamlkit/locale; fi

@@ -29,8 +29,11 @@ DATA = re.compile(
 )
 STATE = re.compile(r"#(?P<name>[\w-]+):(?P<fields>.*=.*)")
 LINK = re.compile(r'href="(#[\w-]+:[^"]*=[^"]*)"')
-# Only authors who add icons of their own need this script (542 kB); the theme's icons are fonts.
-ICONS = re.compile(r'[ \t]*<script defer src="[^"]*scripts/fontawesome\.js[^"]*"></script>\n?')
+# What pages load and do not use. The script of icons (542 kB) is for authors who add their own: the theme's are fonts.
+# The index of the search (110 kB) is for themes that search while one types; here the page of the search reads it.
+SCRIPT = r'[ \t]*<script(?: defer)? src="[^"]*{}\.js[^"]*"></script>\n?'
+ICONS = re.compile(SCRIPT.format("scripts/fontawesome"))
+UNUSED = re.compile(SCRIPT.format("(?:scripts/fontawesome|/searchtools|/language_data|searchindex)"))
 
 
 class StateLinks(SphinxTransform):
@@ -110,16 +113,17 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     ]
 
 
-def leave_out_icons(app: Sphinx, failure: Exception | None) -> None:
-    """Take the theme's icon script out of the pages that were written."""
+def leave_out_unused(app: Sphinx, failure: Exception | None) -> None:
+    """Take scripts that do nothing there out of the pages that were written."""
     for page in Path(app.outdir).rglob("*.html") if app.builder.format == "html" and not failure else ():
         text = page.read_text("utf-8")
-        if ICONS.search(text):
-            page.write_text(ICONS.sub("", text), "utf-8")
+        kept = ICONS.sub("", text) if page.name == "search.html" else UNUSED.sub("", text)
+        if kept != text:
+            page.write_text(kept, "utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_transform(StateLinks)
     app.connect("html-page-context", finish_page, priority=900)
-    app.connect("build-finished", leave_out_icons)
+    app.connect("build-finished", leave_out_unused)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -23,7 +23,7 @@ ROLES: dict[str, Style] = {
     "task_a": Style("#0067a8", "#62b5f0"),
     "task_b": Style("#c24e00", "#ff9d52", dash=(6, 3), marker="square"),
     "truth": Style("#1c1c1c", "#f5f5f5"),  # the function that a task's data come from
-    "support": Style("#7a3db8", "#cda8ff"),
+    "support": Style("#5f22a0", "#e2cdff"),
     "query": Style("#4a4a4a", "#d0d0d0", dash=(1, 2), marker="diamond"),
     "initial": Style("#1c1c1c", "#f5f5f5", dash=(2, 2.5), marker="handle"),
     "nearby": Style("#b3261e", "#ff8f85", dash=(4, 2), marker="triangle"),  # a start moved a little

@@ -73,3 +73,10 @@ def test_every_work_has_an_identifier():
     without = {entry.split(",")[0] for entry in entries if not re.search(identified, entry, re.M)}
     assert all(one.startswith(("misc{", "article{")) for one in without), without
     assert not {entry.split(",")[0] for entry in entries if "url =" not in entry and "doi =" not in entry}
+
+
+def test_addresses_of_other_sites_are_asked_by_the_clock():
+    """A page that has moved is found without anybody's push."""
+    asking = [path for path in ROOT.glob(".github/workflows/*.yml") if "make addresses" in path.read_text("utf-8")]
+    triggers = [yaml.safe_load(path.read_text("utf-8"))[True] for path in asking]  # "on" is a truth of YAML 1.1
+    assert any("schedule" in trigger for trigger in triggers)

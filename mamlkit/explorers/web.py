@@ -1,7 +1,8 @@
 """The scripts and styles of what lives in a page, joined by plain concatenation.
 
 The files in ``web/`` share one scope and are listed from the helpers to what needs them; together they are one ES
-module, which a notebook takes as a widget and a page takes as it is.
+module, which a notebook takes as a widget. A page takes them as a classic script: a module would wait until the whole
+page has been read, and what stands below a figure would move when it wakes.
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ def tags(key: str, *, scripts: tuple[str, ...], styles: tuple[str, ...]) -> tupl
 
     Examples
     --------
-    >>> tags("figure", scripts=("page",), styles=("explorer",))[1][:40]
-    '<script type="module" data-mk="figure">/'
+    >>> tags("figure", scripts=("page",), styles=("explorer",))[1][:39]
+    '<script data-mk="figure">(() => {"use s'
     """
+    at_once = script(*scripts).replace("export default", "const widget =")
     return (
         f'<style data-mk="{key}">{style(*styles)}</style>',
-        f'<script type="module" data-mk="{key}">{script(*scripts)}</script>',
+        f'<script data-mk="{key}">(() => {{"use strict";\n{at_once}\n}})();</script>',
     )
 
 

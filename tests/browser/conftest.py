@@ -16,6 +16,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "_build" / "html"
@@ -61,6 +62,26 @@ def site():
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=BUILT))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def published(site, tmp_path_factory):
+    """Address of the book as static hosts serve it: below its prefix, with 404.html for what is not there."""
+    base = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["html"]["baseurl"]
+    prefix = urllib.parse.urlsplit(base).path
+    folder = tmp_path_factory.mktemp("host")
+    (folder / prefix.strip("/")).symlink_to(BUILT)
+
+    class Host(Quiet):
+        def send_head(self):
+            if not self.path.endswith("/") and not os.path.exists(self.translate_path(self.path)):
+                self.path = f"{prefix}404.html"
+            return super().send_head()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Host, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}{prefix}"
     server.shutdown()
 
 

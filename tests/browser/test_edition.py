@@ -1,10 +1,7 @@
 """The built pages as an edition: addresses, cards, the way in and the way back, and every link inside the book."""
 
-import os
 import re
-import threading
-from functools import cache, partial
-from http.server import ThreadingHTTPServer
+from functools import cache
 from urllib.parse import unquote, urljoin, urlsplit
 from zipfile import ZipFile
 
@@ -13,7 +10,7 @@ import yaml
 from bs4 import BeautifulSoup
 from offline import pack
 
-from .conftest import BUILT, ROOT, Quiet
+from .conftest import BUILT, ROOT
 
 SETTINGS = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 BASE = SETTINGS["html"]["baseurl"]
@@ -63,27 +60,11 @@ def test_the_front_door_has_a_title_and_a_language_and_leads_in(site):
     assert door.a["href"] in door.select_one("meta[http-equiv=refresh]")["content"]
 
 
-def test_a_missing_page_is_answered_by_one_that_works_at_any_depth(site, tmp_path, open_page):
-    class Host(Quiet):
-        """As static hosts do: the book below its prefix, and 404.html for what is not there."""
-
-        def send_head(self):
-            path = self.translate_path(self.path)
-            if not self.path.endswith("/") and not os.path.exists(path):
-                self.path = urlsplit(BASE).path + "404.html"
-            return super().send_head()
-
-    (tmp_path / urlsplit(BASE).path.strip("/")).symlink_to(BUILT)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Host, directory=tmp_path))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        prefix = f"http://127.0.0.1:{server.server_port}{urlsplit(BASE).path}"
-        opened = open_page(f"{prefix}book/nowhere/at/all.html")  # a file that is missing there would be a complaint
-        assert opened.locator("article h1").inner_text() == "Page not found"
-        opened.locator("nav a", has_text="The meta-gradient").first.click()
-        assert opened.locator("article h1").first.inner_text().startswith("The meta-gradient")
-    finally:
-        server.shutdown()
+def test_a_missing_page_is_answered_by_one_that_works_at_any_depth(published, open_page):
+    opened = open_page(f"{published}book/nowhere/at/all.html")  # a file that is missing there would be a complaint
+    assert opened.locator("article h1").inner_text() == "Page not found"
+    opened.locator("nav a", has_text="The meta-gradient").first.click()
+    assert opened.locator("article h1").first.inner_text().startswith("The meta-gradient")
 
 
 def test_the_footer_names_the_edition(site):

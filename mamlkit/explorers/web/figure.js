@@ -154,7 +154,7 @@ function mount(root, model, link) {
     const state = stateOf(location.hash, spec.name, controls);
     if (!state) return;
     take(state);
-    root.scrollIntoView();
+    whenThere(() => root.scrollIntoView());
   }
 
   function followProse(state, href) {

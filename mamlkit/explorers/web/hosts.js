@@ -1,9 +1,9 @@
 // The two hosts: a widget in Jupyter, plain HTML on a static page.
 // Every static figure brings this script with it, so that each can stand alone; the first to run wakes them all.
-for (const root of document.querySelectorAll(".mk-explorer[data-static]")) {
+wakeAll(".mk-explorer[data-static]", (root) => {
   root.removeAttribute("data-static");
   mount(root, new StaticModel(JSON.parse(root.querySelector("script").textContent)), true);
-}
+});
 
 export default {
   render({ model, el }) {

@@ -20,3 +20,21 @@ class StaticModel { // where there is no kernel, this stands in for the widget's
   on(event, listener) { this.listeners[event] = listener; }
   save_changes() {}
 }
+
+// Do something once the page is there; while it is read, there may be nothing yet to scroll to.
+function whenThere(act) {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", act, { once: true });
+  else act();
+}
+
+// On a page without a kernel: wake each figure as soon as the parser has brought it whole, before what follows is
+// painted, so that nothing on the page moves. One that is awake no longer carries the attribute in `sleeping`.
+function wakeAll(sleeping, wake) {
+  const arriving = (node) => document.readyState === "loading" && !node.nextSibling && (!node.parentNode || arriving(node.parentNode));
+  const look = () => document.querySelectorAll(sleeping).forEach((root) => arriving(root) || wake(root));
+  look();
+  if (document.readyState !== "loading") return;
+  const parser = new MutationObserver(look);
+  parser.observe(document, { childList: true, subtree: true });
+  document.addEventListener("DOMContentLoaded", () => { parser.disconnect(); look(); }, { once: true });
+}

@@ -88,7 +88,7 @@ function ask(root) {
   forget.hidden = !judge();
 }
 
-for (const root of document.querySelectorAll(".mk-question[data-static]")) {
+wakeAll(".mk-question[data-static]", (root) => {
   root.removeAttribute("data-static"); // now there is a script, and the folded answers make way
   ask(root);
-}
+});

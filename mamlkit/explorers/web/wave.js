@@ -176,7 +176,7 @@ function mountWave(root, model, link) {
     const asked = stateOf(location.hash, spec.name, linked);
     if (!asked) return;
     take_over(asked);
-    root.scrollIntoView();
+    whenThere(() => root.scrollIntoView());
   }
   function followProse(asked, href) {
     take_over(asked);
@@ -247,10 +247,10 @@ function mountWave(root, model, link) {
 }
 
 // The two hosts: a page without a kernel, and a widget in Jupyter.
-for (const root of document.querySelectorAll(".mk-wave[data-asleep]")) {
+wakeAll(".mk-wave[data-asleep]", (root) => {
   root.removeAttribute("data-asleep");
   mountWave(root, new StaticModel(JSON.parse(root.querySelector("script").textContent)), true);
-}
+});
 
 export default {
   render({ model, el }) {
