@@ -18,7 +18,7 @@ MUTANTS = [
     ("e07.b", " / len(batch)", "", "You sum the meta-gradients"),
     ("e07.b", "X_query @ phi", "X_query @ here", "taken at theta"),
     ("e07.b", "here - beta", "here - alpha", "the inner rate"),
-    ("e07.b", "in batch:", "in range(len(tasks)):", "Your answer"),
+    ("e07.b", "in batch:", "in range(len(tasks)):", r"wrong (on|where)"),
     ("e07.b", "phi = here - rate * X.T @ (X @ here - y)", "phi = here", "taken at theta"),
     ("e07.c", "return g @ step / 2", "return g @ step", "twice too large"),
     ("e07.c", "return g @ step / 2", "return np.linalg.norm(g)", "how steep J is here"),
