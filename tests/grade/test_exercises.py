@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from mamlkit.grade import wire
+from mamlkit.grade.accepted import RootMeanSquare, Within
 from mamlkit.grade.judge import answers, judge
 
 from .conftest import NAMES, PROMISED, assignment, fill, parts, points, release, right_answers
@@ -38,13 +40,23 @@ def test_hollow_answers_earn_nothing(hollow):
             assert not judge(values, key).right
 
 
+def _example(wrong):
+    """Return an answer of a misconception: itself, or the middle of the answers that it describes."""
+    if isinstance(wrong, Within):
+        return (np.asarray(wrong.low) + np.asarray(wrong.high)) / 2
+    if isinstance(wrong, RootMeanSquare):
+        return np.asarray(wrong.target, dtype=float) + (wrong.at_least + wrong.at_most) / 2
+    return wrong
+
+
 @pytest.mark.parametrize("name", PROMISED)
 def test_every_declared_misconception_gets_its_own_advice(name):
     for part in parts(name).values():
         key = part.key(seed=2)
         assert len(part.misconceptions) >= 3
         for advice, function in part.misconceptions:
-            verdict = judge(answers(function, key), key)
+            wrong = [_example(trial.wrong[function.__name__]) for trial in key.trials]
+            verdict = judge([{"value": wire.encode(value)} for value in wrong], key)
             assert (verdict.right, verdict.kind, verdict.advice) == (False, "misconception", advice)
 
 
