@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 # Claims whose exercise is not written yet; the page says so.
-TO_COME = {"R16", "R17"}
+TO_COME: set[str] = set()
 
 CLAIMS = {
     "R1": Claim(
@@ -282,7 +282,7 @@ CLAIMS = {
         chapter="book/today/sequence-models",
         function="mamlkit.closed_form.attention.gradient_step_weights",
         test="tests/closed_form/test_attention.py::test_r16_the_layer_is_the_engines_step",
-        exercise="",
+        exercise="exercises/e18_attention_takes_a_gradient_step",
     ),
     "R16a": Claim(
         title="the best rate of one step",
@@ -291,7 +291,7 @@ CLAIMS = {
         chapter="book/today/sequence-models",
         function="mamlkit.closed_form.one_step.best_inner_lr",
         test="tests/closed_form/test_one_step.py::test_r16a_no_search_finds_a_better_rate",
-        exercise="",
+        exercise="exercises/e18_attention_takes_a_gradient_step",
     ),
     "R16b": Claim(
         title="the best start of one step, for endless data",
@@ -311,7 +311,7 @@ CLAIMS = {
         chapter="book/today/sequence-models",
         function="mamlkit.closed_form.delta.start_gradient",
         test="tests/closed_form/test_delta.py::test_r17_the_delta_rule_is_the_engines_inner_loop",
-        exercise="",
+        exercise="exercises/e18_attention_takes_a_gradient_step",
     ),
     "R17a": Claim(
         title="what a token is worth",

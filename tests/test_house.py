@@ -24,7 +24,7 @@ BENEATH = {  # what each part may import of the others, beside the checks of arg
     "cost": {"engine"},
     "diagnostics": set(),
     "applications": {"closed_form", "engine", "models", "runtime", "tasks", "variants"},
-    "experiments": {"applications", "closed_form", "engine", "models", "runtime", "tasks", "variants"},
+    "experiments": {"applications", "closed_form", "engine", "grade", "models", "runtime", "tasks", "variants"},
     "figures": {"reading", "roles", "scene"},
     "explorers": {"closed_form", "diagnostics", "figures", "reading", "roles", "scene", "tasks", "text"},
 }

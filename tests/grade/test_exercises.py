@@ -45,7 +45,7 @@ def _example(wrong):
     if isinstance(wrong, Within):
         return (np.asarray(wrong.low) + np.asarray(wrong.high)) / 2
     if isinstance(wrong, RootMeanSquare):
-        return np.asarray(wrong.target) + (wrong.at_least + wrong.at_most) / 2
+        return np.asarray(wrong.target, dtype=float) + (wrong.at_least + wrong.at_most) / 2
     return wrong
 
 
