@@ -1,4 +1,4 @@
-"""Plans of a course: ``{week}`` writes what to read and to do in a week, with times and points from the pages themselves.
+"""Plans of a course: ``{week}`` writes what to read and to do in a week, with the times and points of the pages.
 
 The minutes of a chapter stand in its box "In this chapter", those of an exercise and its points in its first cell.
 """
