@@ -49,6 +49,7 @@ LOOK = {
     "fncychap": "",
     "extraclassoptions": "openany,oneside",
     "releasename": "Edition",
+    "tableofcontents": r"\sphinxtableofcontents\markboth{}{}",
     "makeindex": "",
     "printindex": "",
     "sphinxsetup": "verbatimforcewraps, verbatimmaxoverfull=0, verbatimwithframe=false, hmargin={24mm,24mm},"

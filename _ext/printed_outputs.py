@@ -28,8 +28,7 @@ class OutputsInPrint(SphinxPostTransform):
     def run(self, **_options: object) -> None:
         for bundle in list(self.document.findall(is_bundle)):
             html = form(bundle, "text/html")
-            for image in bundle.findall(nodes.image):
-                image["scale"] = SCALE
+            size_pictures(bundle)
             found = NAME.search(html)
             if found and found[1] == "question":
                 bundle.replace_self(list(question(form(bundle, "text/plain"), self.address(bundle))))
@@ -64,12 +63,24 @@ def link(words: str, address: str) -> nodes.inline:
     return nodes.inline("", "", nodes.Text(f"{words} "), shown)
 
 
+def figure_of(node: nodes.Node) -> nodes.figure | None:
+    """Return the figure with a caption in which a node stands, if there is one."""
+    while node is not None and not isinstance(node, nodes.figure):
+        node = node.parent
+    return node
+
+
+def size_pictures(bundle: nodes.Element) -> None:
+    for image in bundle.findall(nodes.image):
+        image["scale"] = SCALE
+        if figure_of(bundle) is None:
+            image["align"] = "center"
+
+
 def say_where(bundle: nodes.Element, address: str) -> None:
     """Say, in a figure's caption or below it, where it answers to the reader's hand."""
     words = link("This figure moves at", address)
-    figure = bundle.parent
-    while figure is not None and not isinstance(figure, nodes.figure):
-        figure = figure.parent
+    figure = figure_of(bundle)
     caption = figure.next_node(nodes.caption) if figure is not None else None
     if caption is not None:
         caption.extend([nodes.Text(" "), words])
