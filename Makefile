@@ -7,7 +7,7 @@ SPLIT  := -n 2 --dist loadfile
 NBVAL  := -o addopts= --nbval-lax --nbval-cell-timeout=120 book solutions
 CODE   := $(shell find mamlkit _ext -name '*.py' -o -name '*.js' -o -name '*.css') _config.yml $(wildcard benchmarks/*.json)
 .DEFAULT_GOAL := help
-.PHONY: help env html book lab test quick browser notebooks lint format exercises grade launch offline experiments dist bench picture words addresses links lock clean
+.PHONY: help env html book lab test quick browser notebooks lint format exercises grade launch offline pdf experiments dist bench picture words addresses links lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,6 +66,11 @@ launch: html  ## write what Binder and Colab open, with notebooks in plain Markd
 
 offline: html  ## the whole book in one ZIP that needs no network: _build/learning-to-learn.zip
 	$(BIN)/python _ext/offline.py
+
+pdf: env _build/code  ## the book as one PDF with vector figures, _build/learning-to-learn.pdf; needs TeX
+	@$(BIN)/python _ext/typeset.py --ready
+	$(BIN)/jupyter-book build -W -n --keep-going --builder latex .
+	$(BIN)/python _ext/typeset.py
 
 experiments: env  ## run the trainings that are too long for a chapter, write mamlkit/experiments/results anew
 	$(BIN)/python -m mamlkit.experiments

@@ -169,6 +169,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     opengraph.get_description = description  # its own cuts sentences and prints formulas as TeX
     app.add_directive("edition", EditionDirective)
     app.add_js_file("reach.js", loading_method="defer")
+    app.add_js_file("paper.js", loading_method="defer")
     app.add_node(RunTimes)
     app.add_directive("run-times", RunTimesDirective)
     app.add_post_transform(FillRunTimes)

@@ -80,8 +80,9 @@ def _stacked(t: Any) -> Any:
 def orthonormal() -> Array:
     r"""Return the 3 x 3 matrix that makes the powers orthonormal on the support strains.
 
-    With :math:`\Phi = ` ``powers(x) @ orthonormal()`` the centred columns have :math:`\Phi^\top \Phi / n = I` over
-    the strains within 6 %: the Hessian of the squared error is then twice the identity, on average over support sets.
+    The centred columns of :math:`\Phi`, which is ``powers(x) @ orthonormal()``, have :math:`\Phi^\top \Phi / n = I`
+    over the strains within 6 %: the Hessian of the squared error is then twice the identity, on average over
+    support sets.
 
     Examples
     --------

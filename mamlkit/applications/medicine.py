@@ -44,13 +44,14 @@ def published(name: str) -> Population:
 
     Neither takes anything from the twelve people of the data set Theoph.
 
-    "pooled" joins three sources: clearance 0.053 L/h/kg, the median over adult studies in the abstract of a review
-    [1]_ (whose printed range, 0.0493 to 0.0517, does not contain it); volume 0.484 L/kg of six patients [2]_; and the
-    variation between 55 patients, 38.5 % in clearance and 12.5 % in volume [3]_, as log-standard deviations 0.36 and
-    0.15 (widened by that of [2]_). "clinic" is one study of 50 outpatients [4]_ that gives geometric means, 0.044
+    "pooled" joins three sources: clearance 0.053 L/h/kg, the median over adult studies in the abstract of a review by
+    Ma et al. (2016), whose printed range, 0.0493 to 0.0517, does not contain it; volume 0.484 L/kg of the six patients
+    of Nielsen-Kudsk, Magnussen and Jakobsen (1978); and the variation between 55 patients, 38.5 % in clearance and
+    12.5 % in volume (Yano et al., 1993), as log-standard deviations 0.36 and 0.15 (widened by that of the six).
+    "clinic" is the study of 50 outpatients by Steinijans, Eicke and Ahrens (1982), which gives geometric means, 0.044
     L/h/kg and 0.451 L/kg, with 95 % limits of log-normal distributions, 0.018 to 0.109 and 0.258 to 0.789. Both take
-    the absorption rate of [2]_, which gives a range over six patients, 0.57 to 2.17 per hour: its geometric mean, and
-    the log-standard deviation at which six normal draws have that range on average.
+    the absorption rate of the six, whose range is 0.57 to 2.17 per hour: its geometric mean, and the log-standard
+    deviation at which six normal draws have that range on average. All four papers were read as abstracts.
 
     Parameters
     ----------
@@ -60,13 +61,6 @@ def published(name: str) -> Population:
     ------
     ValueError
         If there is no population of that name.
-
-    References
-    ----------
-    .. [1] Ma et al. (2016), abstract.
-    .. [2] Nielsen-Kudsk, Magnussen and Jakobsen (1978), abstract.
-    .. [3] Yano et al. (1993), abstract.
-    .. [4] Steinijans, Eicke and Ahrens (1982), abstract.
 
     Examples
     --------

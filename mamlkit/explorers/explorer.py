@@ -118,5 +118,4 @@ class Explorer(anywidget.AnyWidget):
         from mamlkit.figures import picture
 
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        still = picture(self.scene())
-        return {**data, "text/html": self.html(), "image/png": still.save("png"), "text/plain": still.alt}, metadata
+        return {**data, **picture(self.scene()).beside(self.html())}, metadata

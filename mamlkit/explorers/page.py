@@ -65,8 +65,7 @@ class Still:
         return self.scene
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        image = picture(self.scene)
-        return {"text/html": self.html(), "image/png": image.save("png"), "text/plain": image.alt}
+        return picture(self.scene).beside(self.html())
 
 
 def still(scene: Scene | Panels, *, title: str = "") -> Still:

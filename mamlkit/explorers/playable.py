@@ -112,8 +112,7 @@ class PlayableWave(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        still = self.still()
-        return {**data, "text/html": self.html(), "image/png": still.save("png"), "text/plain": still.alt}, metadata
+        return {**data, **self.still().beside(self.html())}, metadata
 
 
 def playable_wave(

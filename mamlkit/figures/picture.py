@@ -14,12 +14,14 @@ from mamlkit.scene import Panels, Scene, as_panels
 if TYPE_CHECKING:
     import matplotlib.figure
 
+_UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}  # the same bytes at every build
+
 
 class Picture:
     """A matplotlib figure with alternative text, as the last line of a notebook cell.
 
     The page gets an image with an `alt` attribute, print gets the same image. The figure is closed, so that the
-    notebook does not show it twice.
+    notebook does not show it twice. What prints a notebook finds the same drawing as a vector picture.
 
     Parameters
     ----------
@@ -42,13 +44,13 @@ class Picture:
         plt.close(figure)
 
     def save(self, kind: str) -> bytes:
-        """Return the picture as a file of `kind` "png" or "svg"."""
+        """Return the picture as a file of `kind` "png", "svg" or "pdf"."""
         import matplotlib
 
         file = io.BytesIO()
-        stable: Any = {"svg.fonttype": "none", "svg.hashsalt": "mamlkit"}  # the same bytes at every build
+        stable: Any = {"svg.fonttype": "none", "svg.hashsalt": "mamlkit"}
         with matplotlib.rc_context(stable):
-            self.figure.savefig(file, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+            self.figure.savefig(file, format=kind, dpi=150, metadata=_UNDATED.get(kind))
         return file.getvalue()
 
     def tag(self, kind: str) -> str:
@@ -59,8 +61,13 @@ class Picture:
         }[kind]()
         return f'<img src="data:{data}" alt="{html.escape(self.alt)}" style="max-width:100%">'
 
+    def beside(self, html: str) -> dict[str, Any]:
+        """Return what a cell shows: `html` on pages, this picture where there is none, its lines in print, its words."""
+        pictures = {"image/png": self.save("png"), "application/pdf": self.save("pdf")}
+        return {"text/html": html, **pictures, "text/plain": self.alt}
+
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return {"text/html": self.tag("png"), "image/png": self.save("png"), "text/plain": self.alt}
+        return self.beside(self.tag("png"))
 
 
 def picture(scene: Scene | Panels, *, show: tuple[str, ...] = ()) -> Picture:

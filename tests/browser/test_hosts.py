@@ -43,7 +43,7 @@ def test_cleaning_up_stops_listening(widget):
 def test_it_works_in_html_that_nbconvert_wrote(explorer, open_page, tmp_path):
     exporters = pytest.importorskip("nbconvert.exporters")
     data, metadata = explorer._repr_mimebundle_()
-    del data["image/png"]
+    del data["image/png"], data["application/pdf"]
     output = nbformat.v4.new_output("execute_result", data=data, metadata=metadata, execution_count=1)
     cell = nbformat.v4.new_code_cell("quadratic_landscape()", outputs=[output], execution_count=1)
     # As JupyterLab saves it: without the widgets' state, for which a page would fetch a manager from the network.

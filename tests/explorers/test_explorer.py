@@ -89,7 +89,7 @@ def test_html_shows_the_present_state_and_keeps_the_defaults():
 
 def test_an_output_has_every_form(landscape):
     data, _ = landscape._repr_mimebundle_()
-    assert {"text/html", "image/png", "text/plain"} <= set(data)
+    assert {"text/html", "image/png", "application/pdf", "text/plain"} <= set(data)
     assert data["image/png"].startswith(b"\x89PNG")
     assert "outer loss J(θ)" in data["text/plain"]
 

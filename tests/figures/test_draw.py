@@ -81,12 +81,14 @@ def test_a_picture_carries_its_words():
     bundle = picture._repr_mimebundle_()
     assert 'alt="One mark. number: 2.000."' in bundle["text/html"]
     assert bundle["image/png"].startswith(b"\x89PNG")
+    assert bundle["application/pdf"].startswith(b"%PDF")
     with pytest.raises(ValueError, match="alt must say what is to be seen, got ' '"):
         figures.Picture(mpl.pyplot.figure(), " ")
 
 
-def test_the_same_scene_gives_the_same_bytes():
-    assert figures.picture(scene_of("path")).save("svg") == figures.picture(scene_of("path")).save("svg")
+@pytest.mark.parametrize("kind", ["svg", "pdf"])
+def test_the_same_scene_gives_the_same_bytes(kind):
+    assert figures.picture(scene_of("path")).save(kind) == figures.picture(scene_of("path")).save(kind)
 
 
 def test_panels_stand_side_by_side():
