@@ -62,7 +62,7 @@ class Picture:
         return f'<img src="data:{data}" alt="{html.escape(self.alt)}" style="max-width:100%">'
 
     def beside(self, html: str) -> dict[str, Any]:
-        """Return what a cell shows: `html` on pages, this picture where there is none, its lines in print, its words."""
+        """Return what a cell shows: `html` on pages, this picture elsewhere, its lines in print, and its words."""
         pictures = {"image/png": self.save("png"), "application/pdf": self.save("pdf")}
         return {"text/html": html, **pictures, "text/plain": self.alt}
 
