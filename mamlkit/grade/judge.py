@@ -113,7 +113,9 @@ def judge(outcomes: Any, key: Key, *, reveal: bool = True) -> Verdict:
         return Verdict(False, "unanswered", "Not answered yet.")
     if raised := [index for index, outcome in enumerate(outcomes) if "error" in outcome]:
         index = _smallest(raised, key)
-        text = f"Your answer raised {outcomes[index]['error']}"
+        raised_text = str(outcomes[index]["error"])
+        names = " Keep the names of the function's arguments." if "unexpected keyword" in raised_text else ""
+        text = f"Your answer raised {raised_text}{names}"
         return Verdict(False, "error", f"{text}\n{advice.shown_input(key.trials[index].inputs)}")
     try:
         values = [wire.decode(outcome["value"], tensors=False) for outcome in outcomes]

@@ -124,7 +124,7 @@ def in_place(x):
         (lambda x: np.array([np.nan, 1.0]), "not finite"),
         (lambda x: print, "is a builtin_function_or_method"),
         (lambda x: x.nothing, "AttributeError"),
-        (lambda y: y, "unexpected keyword argument 'x'"),
+        (lambda y: y, "unexpected keyword argument 'x' Keep the names"),
         (lambda x: np.array([x[0] ** 2 + 0.01, 1.0]), "Yours: [4.01, 1.0]; right: [4.0, 1.0].\nTry it with"),
         (in_place, "changes its input x in place"),
     ],
