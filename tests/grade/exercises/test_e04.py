@@ -23,12 +23,28 @@ MUTANTS = [
     ("e04.b", "theta = theta - beta * np.mean(gradients, axis=0)", "theta -= beta * np.mean(gradients, axis=0)", "-="),
     ("e04.b", "B[t] @ phi + d[t]", "B[t] @ theta + d[t]", "serve for nothing"),
     ("e04.b", "whole.T @ gradient", "factor @ gradient", "One factor"),
+    ("e04.b", "phi = theta  # every", "phi = history[0]  # every", "current initialisation"),
+    (
+        "e04.b",
+        "gradients.append(gradient)",
+        "theta = theta - beta / len(batch) * gradient; gradients = [0 * theta]",
+        "share",
+    ),
     ("e04.c", "/ (2 * eps)", "/ eps", "twice too large"),
+    (
+        "e04.c",
+        "rise = outer_loss(theta + nudge) - outer_loss(theta - nudge)",
+        "rise = outer_loss(theta - nudge) - outer_loss(theta + nudge)",
+        "compare them as they are",
+    ),
+    ("e04.c", "eps, slopes = 1e-5", "eps, slopes = 0.1", "nudge is so large"),
     ("e04.c", "range(num_steps)", "range(0)", "no adaptation"),
     ("e04.c", "np.linalg.norm(direction - slopes) / true", "abs(claimed - true) / true", "lengths of the two"),
     ("e04.d", "1e-5  #", "0.01  #", "too large"),
     ("e04.d", "(avg_grad - direction(alpha))", "(direction(alpha) - avg_grad)", "turned round"),
     ("e04.d", "(avg_grad_inner @ avg_grad_inner)", "np.linalg.norm(avg_grad_inner)", "length of AvgGradInner"),
+    ("e04.d", "(avg_grad - direction(alpha)) / alpha", "(avg_grad - direction(alpha))", "factor alpha"),
+    ("e04.d", "return rest @ avg_grad_inner", "return abs(rest @ avg_grad_inner)", "no sign"),
 ]
 
 
@@ -140,4 +156,4 @@ def test_e04_d_the_solution_and_any_rate_of_the_hint_are_accepted_a_thousand_tim
 def read_at(alpha, h, offset, powers):
     plain, inner = np.mean(h * offset, axis=0), np.mean(h**2 * offset, axis=0)
     moved = np.mean([np.mean((1 - alpha * h) ** p * h * offset, axis=0) for p in powers], axis=0)
-    return float(np.linalg.norm(plain - moved) / (alpha * np.linalg.norm(inner)))
+    return float((plain - moved) @ inner / (alpha * inner @ inner))

@@ -11,6 +11,8 @@ from ..conftest import parts, told
 MUTANTS = [
     ("e06.a", "np.linalg.norm(way + alpha * gradient)", "np.linalg.norm(way - alpha * gradient)", "uphill"),
     ("e06.a", "max(c, 0.0)", "c", "negative where the step goes away"),
+    ("e06.a", "best, least])", "best, np.sqrt(1 - c**2)])", "all of the distance is left"),
+    ("e06.a", "c = -gradient @ way", "c = gradient @ way", "lost its minus"),
     ("e06.a", "best, least])", "best * g, least])", "best length of the step"),
     ("e06.a", "best, least])", "best, 1 - max(c, 0)])", "1 - c"),
     ("e06.a", "alpha * gradient) / D", "alpha * gradient)", "share of D"),
