@@ -6,7 +6,7 @@ import pytest
 from mamlkit.closed_form import quadratic
 from mamlkit.closed_form.linear import RegressionTask, optimal_init
 
-from ..conftest import parts, told
+from ..conftest import parts, right_answers, told, verdicts
 
 MUTANTS = [
     ("e07.a", "r = y_query - rate * X_query @ X.T @ y", "r = y_query", "targets lack what the step does"),
@@ -14,8 +14,12 @@ MUTANTS = [
     ("e07.a", " / len(y_query)", "", "pool the query rows"),
     ("e07.a", "Z.T @", "X_query.T @", "where FOMAML comes to rest"),
     ("e07.a", "alpha / len(y)", "alpha / len(y_query)", "number of query rows"),
+    ("e07.a", "y_query - rate", "y_query + rate", "wrong sign in your targets"),
+    ("e07.a", "        rate = alpha", "        X_query, y_query = X, y\n        rate = alpha", "judge on the support"),
     ("e07.b", "judged - rate * X.T @ (X @ judged)", "judged", "FOMAML"),
     ("e07.b", " / len(batch)", "", "You sum the meta-gradients"),
+    ("e07.b", " / len(batch)", " / len(tasks)", "number of all tasks"),
+    ("e07.b", "return np.array(path)", "return np.array([path[-1]] * len(path))", "the same array"),
     ("e07.b", "X_query @ phi", "X_query @ here", "taken at theta"),
     ("e07.b", "here - beta", "here - alpha", "the inner rate"),
     ("e07.b", "in batch:", "in range(len(tasks)):", r"wrong (on|where)"),
@@ -31,6 +35,18 @@ MUTANTS = [
 @pytest.mark.parametrize(("part", "old", "new", "advice"), MUTANTS)
 def test_a_mutant_of_the_solution_is_told_what_is_wrong(part, old, new, advice):
     told(part, old, new, advice)
+
+
+def test_e07_a_start_that_is_changed_in_place_is_told_so():
+    """The student copies first, and then writes `theta -= ...` all the same."""
+    source = right_answers("e07")["e07.b"]
+    source = source.replace("path = [theta]", "theta = theta.copy(); path = [theta]")
+    source = source.replace("here, total = path[-1], 0.0", "here, total = theta, 0.0")
+    source = source.replace(
+        "path.append(here - beta * total / len(batch))", "theta -= beta * total / len(batch); path.append(theta)"
+    )
+    found = verdicts("e07", {**right_answers("e07"), "e07.b": source})
+    assert "the same array" in found["e07.b"].advice
 
 
 def regressions(tasks):

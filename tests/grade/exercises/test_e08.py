@@ -9,6 +9,7 @@ from ..conftest import parts, release, right_answers, told
 
 MUTANTS = [
     ("e08.a", "probs * left**2", "probs * np.abs(left)", "A square is missing"),
+    ("e08.a", "probs * left**2", "probs * left", "and with it the sign"),
     ("e08.a", "probs * left**2", "left**2", "probabilities are missing"),
     ("e08.a", "probs * left**2", "probs * (1 - left**2)", "favour the tasks that steps bring close"),
     ("e08.a", "** num_steps", "", "one step whatever"),
@@ -20,8 +21,10 @@ MUTANTS = [
     ("e08.b", "+= shift", "*= 1 + shift", "in proportion"),
     ("e08.c", "left(fresh_hessians) @ ", "1.0 * ", "before the steps"),
     ("e08.c", "gains.std(ddof=1) / np.sqrt(len(gains))", "gains.std(ddof=1)", "standard deviation"),
-    ("e08.c", "ddof=1", "ddof=0", "divided by n"),
+    ("e08.c", "ddof=1", "ddof=0", "number of fresh tasks. The text"),
     ("e08.c", "squares = left(hessians) @ left(hessians)", "squares = left(hessians)", "lack a square"),
+    ("e08.c", "squares = left(hessians) @ left(hessians)", "squares = left(hessians) ** 2", "entry by entry"),
+    ("e08.c", "np.sqrt(len(gains))", "np.sqrt(len(optima))", "number of training tasks"),
     ("e08.c", "np.linalg.matrix_power(step, num_steps)", "step**num_steps", "each entry"),
     ("e08.c", "gains = plain - squared_distances(centre)", "gains = squared_distances(centre) - plain", "sign"),
 ]
@@ -44,6 +47,15 @@ def test_e08_shares_agree_with_the_closed_form():
         )
         np.testing.assert_allclose(trial.expected, centre.weights, rtol=1e-8, atol=1e-12)
         assert trial.expected.sum() == pytest.approx(1)
+
+
+def test_e08_text_gives_the_warm_up_rightly():
+    """Before and after the third valley gets steeper: the best start at 1.18, then at 5."""
+    book: dict = {"np": np}
+    exec(right_answers("e08")["e08.a"], book)
+    for last, start in ((1.0, 1.25 / 1.06), (1.9, 5.0)):
+        found = book["shares"](np.array([0.1, 0.5, last]), np.ones(3) / 3, 1.0, 1)
+        assert found @ [0, 5, 10] == pytest.approx(start, rel=1e-12)
 
 
 def exact_expectation(optima, shift, seeds, curvatures, probs, alpha, num_steps, judge, rounds=60):

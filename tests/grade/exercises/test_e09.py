@@ -16,6 +16,8 @@ MUTANTS = [
     ("e09.a", "not 0 <= left < 1", "alpha * data > 1", "whenever a step overshoots"),
     ("e09.a", "        return None", "        return 0.0", "you return 0"),
     ("e09.b", "mean = intercept / (1 - slope)", "mean = intercept", "intercept as the prior's mean"),
+    ("e09.b", "mean = intercept / (1 - slope)", "mean = np.mean(adapted)", "average of the adapted"),
+    ("e09.b", "mean, data * (1 - slope) / slope", "data * (1 - slope) / slope, mean", "changed places"),
     ("e09.b", "data = n / noise_var", "data = 1 / noise_var", "number of examples is missing"),
     ("e09.b", "data * (1 - slope) / slope", "1 / slope - data", "slope for the learning rate"),
     ("e09.b", "data * (1 - slope) / slope", "data * slope / (1 - slope)", "upside down"),
@@ -68,6 +70,15 @@ def test_e09_precision_agrees_with_the_closed_forms():
         assert trial.expected == pytest.approx(implied[0, 0], rel=1e-8)
         compared += 1
     assert compared > 2
+
+
+def test_e09_the_flat_prior_is_the_number_0_and_a_point_is_none():
+    """As the text says, with numbers that have no rounding: alpha h is 1 and 2."""
+    book: dict = {"np": np}
+    exec(right_answers("e09")["e09.a"], book)
+    for num_steps in (1, 2, 3, 4):
+        assert book["prior_behind"](0.25, num_steps, 8, 2.0) == 0
+        assert book["prior_behind"](0.5, num_steps, 8, 2.0) is None
 
 
 def test_e09_recovers_the_prior_that_a_run_without_rounding_acted_on():
