@@ -14,6 +14,7 @@ MUTANTS = [
     ("e10.a", "(1 - alpha * curvatures) ** num_steps", "1 - num_steps * alpha * curvatures", "subtract K alpha h"),
     ("e10.a", "curvatures * shares / (1 - shares)", "shares / (1 - shares)", "no curvature in it"),
     ("e10.a", "curvatures * shares / (1 - shares)", "1 / (num_steps * alpha) + 0 * shares", "same in every direction"),
+    ("e10.a", "* shares / (1 - shares)", "* (1 - shares) / shares", "have changed places"),
     ("e10.a", "np.linalg.eigvalsh(X.T @ X)", "np.linalg.svd(X)[1][::-1]", "singular values"),
     ("e10.b", "phi = theta  #", "phi = phi if losses.any() else theta  #", "Each task walks on"),
     ("e10.b", "X.T @ residual", "X_query.T @ query", "walk on the query set"),
@@ -35,6 +36,7 @@ MUTANTS = [
     ),
     ("e10.c", "return steps, penalties[best]", "return steps, best", "position of the penalty"),
     ("e10.d", ") ** 2", ")", "missing a power"),
+    ("e10.d", "1 - alpha * n / noise_var", "1 - alpha * n", "noise with variance 1"),
     ("e10.d", "1 / (prior_var + noise_var / n)", "n", "pool all of them"),
     ("e10.d", "1 / (prior_var + noise_var / n)", "prior_var + noise_var / n", "scatters more says less"),
 ]
