@@ -20,6 +20,7 @@ MUTANTS = [
     ("e14.b", "(mean, time, dose)) ** 2", "(mean, time, dose))", "square of noise_sd"),
     ("e14.b", "np.diag(std**-2)", "np.diag(1 / std)", "one over std squared"),
     ("e14.b", "covariance[1, 1]", "covariance[2, 2]", "left of the volume"),
+    ("e14.b", "np.sqrt(covariance[1, 1])", "np.sqrt(covariance[1, 1]) * np.exp(mean[1])", "that of its logarithm"),
     ("e14.c", "np.exp(z[1])", "np.exp(mean[1])", "population's dose"),
     ("e14.c", "np.exp(z[1])", "np.exp(z[2])", "target times volume"),
     ("e14.c", "np.exp(z[1])", "np.exp(z[1] - z[2])", "the volume does not matter"),
@@ -133,3 +134,29 @@ def test_e14_a_volume_taken_from_the_population_is_not_enough():
             right.append(fits(rate, accepted))
         passed += all(right)
     assert passed < 20
+
+
+def _clearance_alone(time, concentration, dose, mean, std, target):
+    """Return the rate of the most probable clearance, with the population's absorption rate and volume."""
+    around = mean[1] + std[1] * np.linspace(-8, 8, 2001)
+    level = np.array([medicine.oral(np.array([mean[0], one, mean[2]]), time, dose) for one in around])
+    sd = np.sqrt(0.02**2 + (0.02 * level) ** 2)
+    score = (((concentration - level) / sd) ** 2 / 2 + np.log(sd)).sum(axis=1)
+    return target * np.exp(around[np.argmin(score + ((around - mean[1]) / std[1]) ** 2 / 2)])
+
+
+def test_e14_to_hold_absorption_and_volume_fixed_does_as_the_text_says():
+    """Late samples forgive it; of early ones it makes doses far worse than the population's."""
+    late = [all(fits(_clearance_alone(**given), accepted) for given, accepted in ward) for ward in _gradings(range(10))]
+    assert np.mean(late) >= 0.9
+    generator, mean, std = np.random.default_rng(0), np.log([2.0, 0.045, 0.5]), np.array([0.3, 0.5, 0.25])
+    shares, time = [], np.array([0.5, 1.0])
+    for deviation in generator.normal(size=(200, 3)).clip(-1.5, 1.5):
+        z = mean + std * deviation
+        level = medicine.oral(z, time, 5.0)
+        seen = level + np.sqrt(0.02**2 + (0.02 * level) ** 2) * generator.normal(size=2)
+        shares.append(_clearance_alone(time, seen, 5.0, mean, std, 1.0) / np.exp(z[1]))
+    inside = np.mean([0.75 <= share <= 1.4 for share in shares])
+    assert 1 / 25 < inside < 1 / 14
+    assert min(shares) == pytest.approx(1 / 20, rel=0.4)
+    assert max(shares) == pytest.approx(16, rel=0.2)

@@ -17,6 +17,7 @@ MUTANTS = [
     ("e16.a", "(query_returns.sum() - value) / others", "query_returns.mean()", "own query return"),
     ("e16.a", "alpha * H.T @", "alpha * H @", "not transposed"),
     ("e16.a", "(value - baseline)", "alpha * (value - baseline)", "alpha in front"),
+    ("e16.a", "scores[m].sum(axis=0)", "scores.sum(axis=(0, 1))", "it has cancelled"),
     ("e16.b", "(ones - N * p)", "(ones / N - p)", "averaged over the N draws"),
     ("e16.b", "comb(N, k)", "1", "binomial coefficient"),
     ("e16.b", "rewards - baseline", "rewards", "baseline is missing"),
@@ -25,9 +26,12 @@ MUTANTS = [
     ("e16.c", "uniforms < p", "uniforms > p", "swapped"),
     ("e16.c", "better = gain * (q - p)", "better = rewards[0] + gain * q", "Take J.theta. off"),
     ("e16.c", "(earned * scores).mean(axis=1)", "(earned * scores).mean()", "one step together"),
+    ("e16.c", "gain * (q - p)", "gain * (q - q.mean())", "contains the repeat's own draws"),
+    ("e16.c", "gain * (q - p)", "gain * (q - (q.sum() - q) / (len(q) - 1))", "needs no repeats"),
     ("e16.d", " / np.sqrt(len(estimates))", "", "single estimates scatter"),
     ("e16.d", "> half_width", "> 0", "sign of the bias alone"),
     ("e16.d", "bias**2 + spread**2 / batch", "(bias**2 + spread**2) / batch", "taken the bias down"),
+    ("e16.d", "spread**2 / batch", "spread**2", "for a single estimate"),
 ]
 
 

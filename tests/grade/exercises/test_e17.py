@@ -33,6 +33,8 @@ MUTANTS = [
     ("e17.d", "mean + half < 0", "mean < 0", "wrong at|wrong on|begins"),
     ("e17.d", "2 if gain and harm else 1 if gain", "1 if gain", "wrong at|wrong on|begins"),
     ("e17.d", "2 if gain and harm else 1 if gain else 3 if harm", "3 if harm else 1 if gain", "it is a trade"),
+    ("e17.d", "after - before", "before - after", "wrong way round"),
+    ("e17.d", "2 if gain and harm else 1 if gain else 3", "3 if gain and harm else 1 if gain else 2", "changed places"),
 ]
 
 
@@ -168,3 +170,13 @@ def test_e17_the_picture_stands_where_the_text_says():
     pair = Quadratic([[2.0]], [0.0], 0.0), Quadratic([[2.0]], [-4.0], 9.0)
     np.testing.assert_allclose(groups.minimax_start(*pair).losses, [4, 5])
     np.testing.assert_allclose(groups.minimax_start(*pair, regret=True).losses, [1, 6], atol=1e-6)
+
+
+def test_e17_rows_differ_by_rates_inside_the_list():
+    """So that a failing input says something: nobody reads a table of two equal rows."""
+    for seed in range(5):
+        for trial in parts("e17")["e17.c"].key(seed).trials:
+            rates, own = trial.inputs["rates"], trial.expected[1, :2]
+            assert own[0] != own[1]
+            assert rates[0] < min(own)
+            assert max(own) < rates[-1]
