@@ -28,7 +28,12 @@ MUTANTS = [
     ("e13.b", "Adam(leaves", "Adam(leaves[:1]", "Only the first tensor"),
     ("e13.b", "        optimizer.step()\n", "", "Nothing has moved"),
     ("e13.b", "p.detach().clone().requires_grad_()", "p.requires_grad_()", "change the tensors that you were given"),
-    ("e13.b", "p.detach().clone().requires_grad_()", "p.detach().requires_grad_()", "change the tensors that you were given"),
+    (
+        "e13.b",
+        "p.detach().clone().requires_grad_()",
+        "p.detach().requires_grad_()",
+        "change the tensors that you were given",
+    ),
 ]
 TRAININGS = [  # what a student gets wrong in the whole, each a training of its own
     ("num_steps=2", "num_steps=0", "hardly adapts|mean curve|not well enough"),
