@@ -27,6 +27,13 @@ MUTANTS = [
     ("e13.b", "optim.Adam", "optim.SGD", "plain gradient descent"),
     ("e13.b", "Adam(leaves", "Adam(leaves[:1]", "Only the first tensor"),
     ("e13.b", "        optimizer.step()\n", "", "Nothing has moved"),
+    ("e13.b", "p.detach().clone().requires_grad_()", "p.requires_grad_()", "change the tensors that you were given"),
+    (
+        "e13.b",
+        "p.detach().clone().requires_grad_()",
+        "p.detach().requires_grad_()",
+        "change the tensors that you were given",
+    ),
 ]
 TRAININGS = [  # what a student gets wrong in the whole, each a training of its own
     ("num_steps=2", "num_steps=0", "hardly adapts|mean curve|not well enough"),
@@ -96,7 +103,9 @@ def test_e13_outer_loop_is_adam_by_its_formula():
             mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
             step = (mean / (1 - 0.9**count)) / (np.sqrt(square / (1 - 0.999**count)) + 1e-8)
             learned = learned - given["outer_lr"] * step
-        expected = np.concatenate([np.ravel(p) for p in trial.expected])
+        right, untouched = trial.expected
+        assert untouched is True
+        expected = np.concatenate([np.ravel(p) for p in right])
         np.testing.assert_allclose(expected, learned, rtol=1e-5, atol=1e-6)
 
 

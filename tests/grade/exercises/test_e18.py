@@ -23,6 +23,7 @@ MUTANTS = [
     ("e18.c", "keys[::-1], rates[::-1]", "keys, rates", "wrong order"),
     ("e18.c", "keys[::-1], rates[::-1]", "keys[::-1], rates", "turn keys and rates round together"),
     ("e18.c", "np.outer(S @ query_key", "np.outer(S0 @ query_key", "initial state"),
+    ("e18.c", "beta * (k @ arriving) * k", "beta * k", "product is forgotten"),
     ("e18.c", "arriving = arriving - ", "arriving = arriving + ", "sign of the factors"),
     ("e18.d", "/ x.shape[1]", "", "N times too small"),
     ("e18.d", "before @ moves / (moves @ moves)", "np.mean(before / moves)", "average the best rates"),
