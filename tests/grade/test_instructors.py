@@ -14,7 +14,7 @@ from .conftest import COMMAND, NAMES, ROOT, class_run, data, release, solution, 
 
 
 def check(*paths):
-    return subprocess.run([COMMAND, "check", *map(str, paths)], capture_output=True, text=True, timeout=120)
+    return subprocess.run([COMMAND, "check", *map(str, paths)], capture_output=True, text=True, timeout=600)
 
 
 def test_the_walk_through_makes_an_exercise_that_nothing_is_wrong_with():
