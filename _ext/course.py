@@ -36,7 +36,7 @@ class Week(SphinxDirective):
         lines = [f"- Read {{doc}}`/{page}`, {minutes(page)} minutes." for page in pages]
         lines += [f"- Do {{doc}}`/{page}`, {minutes(page)} minutes, {points(page)} points." for page in exercises]
         total = sum(map(minutes, [*pages, *exercises]))
-        lines += ["", f"Together {total // 60} hours {total % 60:02d} minutes.", "", *self.content]
+        lines += ["", f"Together {total // 60} h {total % 60:02d} min.", "", *self.content]
         box = nodes.container()
         self.state.nested_parse(lines, self.content_offset, box)
         return box.children

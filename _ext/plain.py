@@ -59,9 +59,9 @@ def plain_cell(cell: dict[str, Any], page: str, book: Book) -> Iterator[dict[str
         cell["metadata"] |= {"cellView": "form", "jupyter": folded}
         text = text if text.startswith("%%") else FOLD_TITLE + text  # a cell's magic must come first
     rendering = cell["metadata"].pop("mystnb", {})
-    rendering.pop("image", None)  # the text in place of a picture, for which a notebook's output has no room
     yield cell | {"source": text.splitlines(keepends=True)}
-    if rendering.keys() - {"figure"} or rendering.get("figure", {}).keys() - {"name", "caption"}:
+    known = {"figure": {"name", "caption"}, "image": {"alt"}}  # a notebook's output has no room for the text of a picture
+    if any(given.keys() - known.get(kind, set()) for kind, given in rendering.items()):
         raise NoPlainFormError(page, f"the rendering {rendering}")
     if rendering:
         figure = rendering["figure"]
