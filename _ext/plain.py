@@ -60,11 +60,10 @@ def plain_cell(cell: dict[str, Any], page: str, book: Book) -> Iterator[dict[str
         text = text if text.startswith("%%") else FOLD_TITLE + text  # a cell's magic must come first
     rendering = cell["metadata"].pop("mystnb", {})
     yield cell | {"source": text.splitlines(keepends=True)}
-    known = {"figure": {"name", "caption"}, "image": {"alt"}}  # a notebook's output has no room for the text of a picture
+    known = {"figure": {"name", "caption"}, "image": {"alt"}}  # an output has no room for a picture's text
     if any(given.keys() - known.get(kind, set()) for kind, given in rendering.items()):
         raise NoPlainFormError(page, f"the rendering {rendering}")
-    if rendering:
-        figure = rendering["figure"]
+    if figure := rendering.get("figure"):
         caption = plain_text(f"**{{numref}}`{figure['name']}`** {figure['caption']}", page, book)
         yield {"cell_type": "markdown", "id": f"{cell['id']}-caption", "metadata": {}, "source": [caption]}
 

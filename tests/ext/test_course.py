@@ -43,7 +43,10 @@ def test_every_page_says_how_long_it_takes_and_every_exercise_what_it_is_worth()
 
 
 def test_the_built_page_adds_the_times_up():
-    page = (ROOT / "_build" / "html" / "book" / "reference" / "course.html").read_text(encoding="utf-8")
+    path = ROOT / "_build" / "html" / "book" / "reference" / "course.html"
+    if not path.exists():
+        pytest.skip("the book is not built: make html")
+    page = path.read_text(encoding="utf-8")
     total = course.minutes("book/principles/learning-to-learn") + course.minutes(course.exercise("e01"))
     assert f"Together {total // 60} h {total % 60:02d} min." in page
 

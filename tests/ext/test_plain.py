@@ -148,6 +148,11 @@ def test_a_caption_stands_below_its_figure():
     assert text.startswith(f"**[Fig. 3]({SITE}/principles/waves.html#fig-wave)** A wave of [task]")
 
 
+def test_the_text_of_a_picture_is_left_to_the_page():
+    (cell,) = derive(code("draw()", mystnb={"image": {"alt": "A wave."}}))
+    assert (cell["source"], cell["metadata"]) == (["draw()"], {})
+
+
 @pytest.mark.parametrize(
     "rendering", [{"image": {"width": 3}}, {"figure": {"name": "f", "caption": "", "align": "left"}}]
 )
