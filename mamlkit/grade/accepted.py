@@ -68,8 +68,7 @@ def missed(value: Any, accepted: Accepted, reveal: bool) -> str:
     """Return in one sentence how far `value` is from what is accepted; the interval only where `reveal` allows."""
     given = _comparable(value, accepted)
     if given is None:
-        shape = np.shape(accepted.low if isinstance(accepted, Within) else accepted.target)
-        return f"Your answer should be finite numbers of shape {shape}."
+        return f"Your answer should be finite numbers of shape {_shape(accepted)}."
     if isinstance(accepted, RootMeanSquare):
         reached = error(given, accepted.target)
         return (
@@ -87,7 +86,15 @@ def _comparable(value: Any, accepted: Accepted) -> np.ndarray[Any, Any] | None:
     from mamlkit.grade.wire import numbers  # wire encodes the two classes above
 
     given = numbers(value)
-    shape = np.shape(accepted.low if isinstance(accepted, Within) else accepted.target)
-    if given is None or given.shape != shape or given.dtype.kind not in "iuf" or not np.isfinite(given).all():
+    if (
+        given is None
+        or given.shape != _shape(accepted)
+        or given.dtype.kind not in "iuf"
+        or not np.isfinite(given).all()
+    ):
         return None
     return given.astype(float)
+
+
+def _shape(accepted: Accepted) -> tuple[int, ...]:
+    return np.shape(accepted.low if isinstance(accepted, Within) else accepted.target)
