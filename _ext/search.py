@@ -20,6 +20,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.search.en import SearchEnglish
 from sphinx.transforms import SphinxTransform
+from sphinx.util.index_entries import split_index_msg
 
 ROOT = Path(__file__).parents[1]
 GLOSSARY, NOTATION = "book/reference/glossary", "book/reference/notation"
@@ -116,6 +117,18 @@ def spoken(cells: list[nodes.entry]) -> list[str]:
     return list(dict.fromkeys([*names, *(by_name[name] for name in names), *plain]))
 
 
+def keep_entries(app: Sphinx) -> list[tuple[str, dict[str, Any], str]]:
+    """Give the index the entries of pages that this build does not write.
+
+    Sphinx reads all else of such pages from the index that it wrote last.
+    """
+    indexed = app.builder.indexer._index_entries  # type: ignore[attr-defined]
+    for page, entries in app.env.get_domain("index").entries.items():  # type: ignore[attr-defined]
+        words = ((word, one) for one in entries for word in split_index_msg(one[0], one[1]))
+        indexed.setdefault(page, sorted({(word, target, main) for word, (_, _, target, main, _) in words}))
+    return []
+
+
 def on_the_page_of_the_search(app: Sphinx, page: str, *_given: object) -> None:
     if page == "search":
         app.add_js_file("search.js", loading_method="defer")
@@ -123,6 +136,7 @@ def on_the_page_of_the_search(app: Sphinx, page: str, *_given: object) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_search_language(SearchBook)
+    app.connect("html-collect-pages", keep_entries)  # the last moment before the index is written
     app.connect("html-page-context", on_the_page_of_the_search)
     app.add_transform(Entries)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

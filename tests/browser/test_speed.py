@@ -9,7 +9,6 @@ import functools
 import gzip
 import re
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -98,7 +97,7 @@ def test_the_index_of_the_search_is_read_by_the_search_alone(site):
 
 @pytest.fixture
 def slow_line():
-    """Address of a page that comes in pieces, cut within the data of its second figure."""
+    """A page that comes in two pieces, cut within the data of its second figure: its address, and what sends the rest."""
     whole = compass_explorer().html()
     first, second = (whole.replace('data-name="compass"', f'data-name="{name}"') for name in ("first", "second"))
     script = first[first.rindex("<script data-mk") :]
@@ -108,6 +107,8 @@ def slow_line():
         f"{second[cut:].removesuffix(script)}<p id='below'>What stands below.</p></body></html>",
     ]
 
+    rest = threading.Event()
+
     class Slow(BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
@@ -116,24 +117,26 @@ def slow_line():
             for piece in pieces if self.path == "/" else ():
                 self.wfile.write(piece.encode())
                 self.wfile.flush()
-                time.sleep(0.5)
+                rest.wait(60)
 
         def log_message(self, *args):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
+    yield f"http://127.0.0.1:{server.server_port}/", rest.set
     server.shutdown()
 
 
 def test_a_figure_wakes_when_it_is_whole_and_before_what_follows_it(slow_line, open_page):
+    address, send_the_rest = slow_line
     page = open_page("about:blank")
     page.add_init_script(WATCH)
-    page.goto(slow_line, wait_until="commit")
+    page.goto(address, wait_until="commit")
     page.locator(f"[data-name=first] {ALIVE.split(' ', 1)[1]}").first.wait_for(state="attached")
     assert page.locator("#below").count() == 0  # the page is still on its way
     assert page.locator("[data-name=second] svg[role=img]").count() == 0
+    send_the_rest()
     page.locator("#below").wait_for()
     page.locator("[data-name=second] svg[role=img]").first.wait_for()
     page.wait_for_timeout(100)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from docutils import nodes
 from search import LETTERS, SPLITTER, SearchBook, chinese, spoken
+from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,3 +59,19 @@ def test_a_row_is_asked_for_by_letter_by_name_and_by_code(formulas, code, names)
         nodes.entry("", nodes.Text("its meaning")),
     ]
     assert spoken(cells) == names
+
+
+def test_a_page_that_is_not_written_again_keeps_its_entries(tmp_path):
+    (tmp_path / "conf.py").write_text("extensions = ['search']\n")
+    for name in ("index", "other"):
+        (tmp_path / f"{name}.rst").write_text(f":orphan:\n\n.. index:: word of {name}; more\n\nTitle\n=====\n")
+
+    def build():
+        Sphinx(*[str(tmp_path)] * 2, str(tmp_path / "out"), str(tmp_path / "out"), "html", status=None).build()
+        return (tmp_path / "out/searchindex.js").read_text("utf-8")
+
+    whole = build()
+    assert "word of other" in whole
+    with (tmp_path / "index.rst").open("a") as page:
+        page.write(" \n")
+    assert build() == whole
