@@ -97,7 +97,7 @@ def test_the_index_of_the_search_is_read_by_the_search_alone(site):
 
 @pytest.fixture
 def slow_line():
-    """A page that comes in two pieces, cut within the data of its second figure: its address, and what sends the rest."""
+    """The address of a page cut within the data of its second figure, and what sends the rest."""
     whole = compass_explorer().html()
     first, second = (whole.replace('data-name="compass"', f'data-name="{name}"') for name in ("first", "second"))
     script = first[first.rindex("<script data-mk") :]
