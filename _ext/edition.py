@@ -165,9 +165,17 @@ def write_ways_in(app: Sphinx, failure: Exception | None) -> None:
         Path(app.outdir, "index.html").write_text(DOOR.format(page=page, **values), encoding="utf-8")
 
 
+# Where the reader has chosen nothing, the theme finds the colours only once its scripts are there, at the page's end.
+COLOURS_AT_ONCE = """{
+  const root = document.documentElement.dataset;
+  if (root.theme === "auto") root.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}"""
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     opengraph.get_description = description  # its own cuts sentences and prints formulas as TeX
     app.add_directive("edition", EditionDirective)
+    app.add_js_file(None, body=COLOURS_AT_ONCE)
     app.add_js_file("reach.js", loading_method="defer")
     app.add_js_file("paper.js", loading_method="defer")
     app.add_node(RunTimes)

@@ -17,24 +17,29 @@ FORMULA = re.compile(r'<span class="math notranslate nohighlight">(?P<tex>\\\(.*
 TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[^\s~]")
 SIZE = 1.273  # of a formula beside the text, as MathJax sets it in this theme
 SCRIPT = 0.707  # of an index beside its letter
+BARE = 0.78  # an operator without the space around it, as in an index
 # Widths in units of MathJax's font (TeX's own); relations and operators with the space around them.
 WIDE = {
-    1.33: r"= < > \le \leq \ge \geq \ne \neq \approx \sim \propto \in \equiv \to \ll \gg \mid \mapsto \leftarrow",
+    1.33: r"= < > \le \leq \ge \geq \ne \neq \approx \sim \propto \in \equiv \to \ll \gg \mapsto \leftarrow",
+    0.83: r"\mid",
     1.56: r"\rightarrow \Rightarrow \longrightarrow",
-    1.22: r"+ - \pm \mp \times \circ \odot \oplus \otimes",
-    1.11: r"\sum \prod \nabla \ldots \cdots \dots \int M W m w",
-    0.72: r"\cdot \setminus \cup \cap A B C D E G H K N O P Q R T U V X Y Z",
-    0.45: r", ; \{ \} ( ) [ ] \langle \rangle \star \ast * ' i j l t r f I \iota",
-    0.28: r"| \| \lvert \rvert \vert : . ! \; \:",
+    1.22: r"\sum \prod \cdots \ldots \dots + - \pm \mp \times \circ \odot \oplus \otimes",
+    1.0: r"\nabla \int M W \quad \infty",
+    0.88: r"m",
+    0.72: r"w \cdot \setminus \cup \cap",
+    0.77: r"A B C D E G H K N O P Q R T U V X Y Z",
+    0.41: r", ; \{ \} ( ) \langle \rangle \star \ast * ' i j l t r f \iota",
+    0.5: r"\| 0 1 2 3 4 5 6 7 8 9 \alpha e a x",
+    0.28: r"[ ] | \lvert \rvert \vert : . ! \; \:",
     0.17: r"\, \prime",
-    1.0: r"\quad \infty \top",
+    0.78: r"\top",
     0.0: r"\left \right \big \Big \bigl \bigr \Bigl \Bigr \bar \hat \tilde \widetilde \widehat \mathbf \mathrm \mathcal"
     r" \mathbb \boldsymbol \dot \displaystyle \textstyle \limits \! \vec \overline \mathsf \mathit \bm \\",
 }
 WIDTHS = {token: width for width, tokens in WIDE.items() for token in tokens.split()}
 OTHER = 0.56  # a small letter, a digit, a Greek letter
 WORDS = (r"\text", r"\operatorname", r"\operatorname*", r"\mathrm", r"\texttt", r"\textrm", r"\textsf")
-FUNCTION = re.compile(r"\\(arg)?(max|min|sin|cos|tan|log|exp|lim|det|inf|sup|tr|dim|Pr)$")
+FUNCTION = re.compile(r"\\(arg)?(max|min|sinh?|cosh?|tanh?|ln|log|exp|lim|det|inf|sup|tr|dim|Pr)$")
 
 
 def width(tex: str, macros: dict[str, Any]) -> float:
@@ -44,41 +49,42 @@ def width(tex: str, macros: dict[str, Any]) -> float:
     return SIZE * row(TOKEN.findall(tex.replace(r"\(", "").replace(r"\)", "")))
 
 
-def row(tokens: list[str]) -> float:
-    """Return the width of tokens side by side; takes them from the list."""
+def row(tokens: list[str], most: float = 2.0) -> float:
+    """Return the width of tokens side by side, none above `most`; takes them from the list."""
     total, first, scripts = 0.0, True, 0.0
     while tokens:
         token = tokens.pop(0)
         if token == "}":
             break
         if token in "_^":  # above one another, the longer counts
-            scripts = max(scripts, SCRIPT * group(tokens))
+            scripts = max(scripts, SCRIPT * group(tokens, most=BARE))
             if not tokens or tokens[0] not in "_^":
                 total, scripts = total + scripts, 0.0
             continue
-        total += 0.78 if first and token in "+-" else one(token, tokens)
+        total += BARE if first and token in "+-" else one(token, tokens, most)
         first = token in "(=,"
     return total
 
 
-def one(token: str, tokens: list[str]) -> float:
+def one(token: str, tokens: list[str], most: float) -> float:
     """Return the width of a token with what it takes in braces."""
     if token == "{":
-        return row(tokens)
+        return row(tokens, most)
     if token in (r"\frac", r"\tfrac", r"\dfrac", r"\binom"):
-        return 0.24 + max(group(tokens), group(tokens)) * (1 if token == r"\dfrac" else SCRIPT)
+        return 0.44 + max(group(tokens, most), group(tokens, most)) * (1 if token == r"\dfrac" else SCRIPT)
     if token == r"\sqrt":
-        return 0.83 + group(tokens)
+        return 0.83 + group(tokens, most)
     if token in WORDS:
-        return 0.47 * letters(tokens)
+        return 0.5 * letters(tokens)
     if match := FUNCTION.match(token):
-        return 0.17 + 0.5 * len(token.removeprefix("\\")) - 0.1 * (match[2] == "lim")
-    return WIDTHS.get(token, OTHER)
+        space = 0 if tokens[:1] == ["("] else 0.17
+        return space + 0.5 * len(token.removeprefix("\\")) - 0.1 * (match[2] == "lim")
+    return min(most, WIDTHS.get(token, OTHER))
 
 
-def group(tokens: list[str]) -> float:
+def group(tokens: list[str], most: float) -> float:
     """Return the width of the next token or group."""
-    return one(tokens.pop(0), tokens) if tokens else 0.0
+    return one(tokens.pop(0), tokens, most) if tokens else 0.0
 
 
 def letters(tokens: list[str]) -> int:

@@ -1,11 +1,12 @@
 r"""The book as one PDF: what only a page in a browser can show gets a form that can be printed.
 
 Everything here speaks when LaTeX is written, and leaves pages alone. Figures print the vector picture that each cell
-gives beside its HTML (``Picture.beside``); what stands in other outputs is the matter of `printed_outputs`.
+gives beside its HTML (``Picture.beside``) or its PNG; what stands in other outputs is the matter of `printed_outputs`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -152,8 +153,22 @@ def in_fonts(text: str) -> Iterator[nodes.Node]:
     yield nodes.Text(text[end:])
 
 
+def draw_in_vectors(app: Sphinx) -> None:
+    """Let the kernels of the build give each figure of matplotlib as a vector picture too.
+
+    They read these settings in place of those that whoever builds may have at home.
+    """
+    home = Path(app.doctreedir).parent / "ipython"
+    profile = home / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    settings = "c.InlineBackend.figure_formats = {'png', 'pdf'}\nc.HistoryManager.enabled = False\n"
+    (profile / "ipython_kernel_config.py").write_text(settings, "utf-8")
+    os.environ["IPYTHONDIR"] = str(home)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", settings, priority=900)  # after those who set LaTeX's look before
+    app.connect("builder-inited", draw_in_vectors, priority=1)  # before a kernel starts
     app.add_post_transform(OutputsInPrint)
     app.add_post_transform(TextInPrint)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

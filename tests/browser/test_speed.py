@@ -73,7 +73,20 @@ def test_a_first_visit_is_light_quick_and_still(path, site, open_page):
     assert alive is None or alive < 1000 * MOST_SECONDS * MARGIN
 
 
-@pytest.mark.parametrize("path", ["book/principles/meta-gradient.html", "book/applications/fairness.html"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_has_its_colours_from_the_first(scheme, site, open_page):
+    page = open_page("about:blank", color_scheme=scheme)
+    page.add_init_script("""new MutationObserver((_, watch) => document.body
+      && (window.first = document.documentElement.dataset.theme, watch.disconnect()))
+      .observe(document, { childList: true, subtree: true })""")
+    page.goto(f"{site}/{CHAPTERS[0]}")
+    assert page.evaluate("first") == scheme
+
+
+PHONE = ["book/principles/meta-gradient.html", "book/applications/fairness.html", "exercises/e13_capstone.html"]
+
+
+@pytest.mark.parametrize("path", [*PHONE, "book/reference/claims.html"])
 def test_nothing_jumps_on_a_phone(path, site, open_page):
     page, _asked = visit(f"{site}/{path}", open_page, width=390)
     assert sum(page.evaluate("shifts")) < MOST_SHIFT
