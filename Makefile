@@ -7,7 +7,7 @@ SPLIT  := -n 2 --dist loadfile
 NBVAL  := -o addopts= --nbval-lax --nbval-cell-timeout=120 book solutions
 CODE   := $(shell find mamlkit _ext -name '*.py' -o -name '*.js' -o -name '*.css') _config.yml $(wildcard benchmarks/*.json)
 .DEFAULT_GOAL := help
-.PHONY: help env html book lab test quick browser notebooks lint format exercises grade launch offline pdf experiments dist bench picture words addresses links lock clean
+.PHONY: help env outputs html book lab test quick browser notebooks lint format exercises grade launch offline pdf experiments dist bench picture words addresses links lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,7 +26,10 @@ _build/code: $(CODE) | $(VENV)/installed
 	@rm -rf _build/html _build/.doctrees _build/.jupyter_cache
 	@mkdir -p _build && touch $@
 
-html: env _build/code  ## build the book into _build/html; every chapter runs, every warning is an error
+outputs: env _build/code  ## run the notebooks of the book, as many at a time as there are cores, and keep what they show
+	@$(BIN)/python _ext/execute.py
+
+html: outputs  ## build the book into _build/html; every chapter runs, every warning is an error
 	$(BIN)/jupyter-book build -W -n --keep-going .
 
 book: html  ## build the book, then serve it on localhost (PORT=8000)
@@ -67,8 +70,9 @@ launch: html  ## write what Binder and Colab open, with notebooks in plain Markd
 offline: html  ## the whole book in one ZIP that needs no network: _build/learning-to-learn.zip
 	$(BIN)/python _ext/offline.py
 
-pdf: env _build/code  ## the book as one PDF with vector figures, _build/learning-to-learn.pdf; needs TeX
+pdf: env  ## the book as one PDF with vector figures, _build/learning-to-learn.pdf; needs TeX
 	@$(BIN)/python _ext/typeset.py --ready
+	@$(MAKE) --no-print-directory outputs
 	$(BIN)/jupyter-book build -W -n --keep-going --builder latex .
 	$(BIN)/python _ext/typeset.py
 

@@ -6,7 +6,6 @@ gives beside its HTML (``Picture.beside``) or its PNG; what stands in other outp
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import matplotlib as mpl
 from docutils import nodes
+from execute import draw_in_vectors
 from printed_outputs import OutputsInPrint, page_of
 from sphinx.application import Sphinx
 from sphinx.builders.latex.nodes import thebibliography
@@ -153,22 +153,13 @@ def in_fonts(text: str) -> Iterator[nodes.Node]:
     yield nodes.Text(text[end:])
 
 
-def draw_in_vectors(app: Sphinx) -> None:
-    """Let the kernels of the build give each figure of matplotlib as a vector picture too.
-
-    They read these settings in place of those that whoever builds may have at home.
-    """
-    home = Path(app.doctreedir).parent / "ipython"
-    profile = home / "profile_default"
-    profile.mkdir(parents=True, exist_ok=True)
-    settings = "c.InlineBackend.figure_formats = {'png', 'pdf'}\nc.HistoryManager.enabled = False\n"
-    (profile / "ipython_kernel_config.py").write_text(settings, "utf-8")
-    os.environ["IPYTHONDIR"] = str(home)
+def vectors(app: Sphinx) -> None:
+    draw_in_vectors(Path(app.doctreedir).parent)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", settings, priority=900)  # after those who set LaTeX's look before
-    app.connect("builder-inited", draw_in_vectors, priority=1)  # before a kernel starts
+    app.connect("builder-inited", vectors, priority=1)  # before a kernel starts
     app.add_post_transform(OutputsInPrint)
     app.add_post_transform(TextInPrint)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
