@@ -16,7 +16,7 @@ from jupyter_cache import get_cache
 from jupyter_cache.executors import load_executor
 
 ROOT = Path(__file__).parents[1]
-SETTINGS = "c.InlineBackend.figure_formats = {'png', 'pdf'}\nc.HistoryManager.enabled = False\n"
+SETTINGS = "c.InlineBackend.figure_formats = {'png', 'pdf'}\nc.HistoryManager.enabled = False\nc.IPKernelApp.log_level = 40\n"
 
 
 def draw_in_vectors(build: Path) -> None:
@@ -38,7 +38,9 @@ def main(build: Path) -> None:
         for path in sorted((ROOT / folder).rglob("*.ipynb")):
             cache.add_nb_to_project(str(path))
     timeout = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["execute"]["timeout"]
-    load_executor("local-parallel", cache, logging.getLogger("execute")).run_and_cache(timeout=timeout)
+    logger = logging.getLogger("execute")
+    logger.setLevel(logging.INFO)  # jupyter-cache says each notebook's name at this very level, and the rest at any other
+    load_executor("local-parallel", cache, logger).run_and_cache(timeout=timeout)
 
 
 if __name__ == "__main__":
