@@ -2,6 +2,9 @@
 
 MathJax sets formulas once a page is there. Until then each keeps a place of about its width free (book.css), so that
 the text around does not jump. A guess that is off by a letter moves a line by a letter; it need be no better.
+
+A browser may begin a new line on either side of a formula. So the full stop behind one, or the bracket before it, is
+bound to it.
 """
 
 from __future__ import annotations
@@ -14,6 +17,10 @@ from typing import Any
 from sphinx.application import Sphinx
 
 FORMULA = re.compile(r'<span class="math notranslate nohighlight">(?P<tex>\\\(.*?\\\))</span>', re.S)
+BOUND = re.compile(  # what has got its room, with the signs that touch it
+    r"(?P<open>[(“‘]?)<span class=\"math notranslate nohighlight\" style=\"[^\"]*\">[^<]*</span>"
+    r"(?P<close>[.,;:!?)”’…]*)"
+)
 TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[^\s~]")
 SIZE = 1.273  # of a formula beside the text, as MathJax sets it in this theme
 SCRIPT = 0.707  # of an index beside its letter
@@ -102,12 +109,17 @@ def letters(tokens: list[str]) -> int:
 def make_room(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
     if "body" in context:
         macros = app.config.mathjax3_config["tex"]["macros"]
-        context["body"] = FORMULA.sub(partial(with_room, macros=macros), context["body"])
+        roomy = FORMULA.sub(partial(with_room, macros=macros), context["body"])
+        context["body"] = BOUND.sub(bound, roomy)
 
 
 def with_room(match: re.Match[str], macros: dict[str, Any]) -> str:
     wide = width(html.unescape(match["tex"]), macros)
     return match[0].replace(">", f' style="--wide:{wide:.1f}em">', 1)
+
+
+def bound(match: re.Match[str]) -> str:
+    return f'<span class="bound">{match[0]}</span>' if match["open"] or match["close"] else match[0]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

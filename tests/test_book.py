@@ -45,6 +45,14 @@ def test_code_of_an_exercise_is_no_wider_than_the_page(path):
             assert max(map(len, cell.source.splitlines()), default=0) <= 76, cell.source
 
 
+@pytest.mark.parametrize("path", EXERCISES, ids=name)
+def test_picture_of_an_exercise_has_words(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        drawn = cell.cell_type == "code" and re.search(r"plt\.(figure|subplots)\(", cell.source)
+        if drawn and "Picture(" not in cell.source:
+            assert cell.metadata.mystnb.image.alt, cell.source
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)
 def test_chapter_installs_the_package_of_this_repository_first(path):
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]

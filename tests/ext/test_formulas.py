@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from formulas import FORMULA, width, with_room
+from formulas import BOUND, FORMULA, bound, width, with_room
 
 ROOT = Path(__file__).parents[2]
 MACROS = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["sphinx"]["config"]["mathjax3_config"]["tex"][
@@ -42,3 +42,15 @@ def test_formulas_of_a_page_get_their_room_and_nothing_else_changes():
     new = FORMULA.sub(lambda match: with_room(match, MACROS), page)
     assert re.sub(r' style="--wide:[\d.]+em"', "", new) == page
     assert float(re.search(r"--wide:([\d.]+)em", new)[1]) == pytest.approx(width("a < b", MACROS), abs=0.05)
+
+
+def test_signs_that_touch_a_formula_stay_on_its_line():
+    def formula(tex):
+        return f'<span class="math notranslate nohighlight" style="--wide:1.0em">\\({tex}\\)</span>'
+
+    a, b = formula("a"), formula("b")
+    page = f"<p>Of {a} and {b}, which ({a}) is larger, {a}? Not {b} here.</p><p>(See {b}).</p>"
+    told = BOUND.sub(bound, page)
+    assert re.sub(r'<span class="bound">(.*?</span>.*?)</span>', r"\1", told) == page
+    tied = re.findall(r'<span class="bound">(.*?)<span .*?</span>(.*?)</span>', told)
+    assert tied == [("", ","), ("(", ")"), ("", "?"), ("", ").")]
