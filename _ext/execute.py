@@ -16,7 +16,10 @@ from jupyter_cache import get_cache
 from jupyter_cache.executors import load_executor
 
 ROOT = Path(__file__).parents[1]
-SETTINGS = "c.InlineBackend.figure_formats = {'png', 'pdf'}\nc.HistoryManager.enabled = False\nc.IPKernelApp.log_level = 40\n"
+SETTINGS = """c.InlineBackend.figure_formats = {'png', 'pdf'}
+c.HistoryManager.enabled = False
+c.IPKernelApp.log_level = 40
+"""
 
 
 def draw_in_vectors(build: Path) -> None:
@@ -39,7 +42,7 @@ def main(build: Path) -> None:
             cache.add_nb_to_project(str(path))
     timeout = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["execute"]["timeout"]
     logger = logging.getLogger("execute")
-    logger.setLevel(logging.INFO)  # jupyter-cache says each notebook's name at this very level, and the rest at any other
+    logger.setLevel(logging.INFO)  # at this very level jupyter-cache says which notebook runs, and no more
     load_executor("local-parallel", cache, logger).run_and_cache(timeout=timeout)
 
 
