@@ -25,7 +25,6 @@ NAME = "learning-to-learn"  # of the file that is made
 FOREIGN = re.compile(r"(?P<chinese>[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]+)|(?P<signs>[\u0590-\u05ff\u2318]+)")
 SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.S)
 LONG = 30  # rows, from which on Sphinx lets a table run over several pages
-ROOM = r"\needspace{7\baselineskip}"
 WORKS = "book/reference/bibliography"
 STATE = re.compile(r"#[\w-]+:.*=.*")
 FONTS = Path(mpl.get_data_path(), "fonts/ttf").as_posix()
@@ -38,11 +37,17 @@ PREAMBLE = r"""
 \newenvironment{sphinxVerbatimOutput}{}{}
 \setlength{\emergencystretch}{3em}
 \setcounter{tocdepth}{0}
-\makeatletter  %% the list of works stands in its chapter, which has a title of its own
+\newcolumntype{T}{L}  %% cells are too narrow for straight right edges
+\makeatletter
+\@beginparpenalty=10000  %% a list stays with the words before it
+\AddToHook{env/sphinxadmonition/begin}{%% a box stays on one page, and keeps the distance of its paragraphs
+  \spx@inframedtrue\edef\@minipagerestore{\parskip\the\parskip\relax}}
+%% the list of works stands in its chapter, which has a title of its own
 \renewenvironment{sphinxthebibliography}[1]{\list{\@biblabel{\@arabic\c@enumiv}}{\settowidth\labelwidth{\@biblabel{#1}}%%
   \leftmargin\labelwidth\advance\leftmargin\labelsep\usecounter{enumiv}}\sloppy}{\endlist}
 \makeatother
-\AtBeginDocument{%(macros)s}
+\AtBeginDocument{\topskip=1\topskip plus 4\baselineskip  %% a page that is not quite full is no fault
+%(macros)s}
 """
 LOOK = {
     "papersize": "a4paper",
@@ -92,6 +97,8 @@ class TextInPrint(SphinxPostTransform):
         self.aim_links()
         self.mark_boxes()
         self.title_hints()
+        self.hold_together()
+        self.empty_cells()
         self.widen_columns()
         self.place_works()
         self.set_foreign()
@@ -104,14 +111,13 @@ class TextInPrint(SphinxPostTransform):
                 link["internal"] = False
 
     def mark_boxes(self) -> None:
-        """Put a mark before each claim, since LaTeX forgets the names of boxes; keep titles with what follows."""
+        """Put a mark before each claim, since LaTeX forgets the names of boxes."""
         for box in list(self.document.findall(nodes.admonition)):
             place = box.parent.index(box)
             if not isinstance(box[0], nodes.title):  # a proof: a box would have an empty title
                 box.replace_self(box.children)
             else:
-                mark = nodes.target(ids=box["ids"])
-                box.parent[place:place] = [mark, nodes.raw("", ROOM, format="latex")]
+                box.parent[place:place] = [nodes.target(ids=box["ids"]), no_break()]
                 box["ids"] = []
 
     def widen_columns(self) -> None:
@@ -135,12 +141,29 @@ class TextInPrint(SphinxPostTransform):
         for fold in list(self.document.findall(nodes.raw)):
             title = SUMMARY.search(fold.astext())
             if title:
-                fold.replace_self(nodes.paragraph("", "", nodes.strong("", title[1].strip())))
+                fold.replace_self(nodes.paragraph("", "", nodes.strong("", title[1].strip()), no_break()))
+
+    def hold_together(self) -> None:
+        """Keep the lines of a claim, or of a promise, on one page."""
+        for entry in self.document.findall(nodes.container):
+            if "claim-entry" in entry["classes"]:
+                for line in entry[:-1]:
+                    line += no_break()
+
+    def empty_cells(self) -> None:
+        """Leave nothing in a cell without words: an empty paragraph would make its row two lines high."""
+        for cell in self.document.findall(nodes.entry):
+            if not cell.astext() and cell.next_node(nodes.image) is None:
+                cell.clear()
 
     def set_foreign(self) -> None:
         for text in list(self.document.findall(nodes.Text)):
             if FOREIGN.search(text) and not isinstance(text.parent, nodes.literal_block | nodes.raw):
                 text.parent.replace(text, list(in_fonts(text)))
+
+
+def no_break() -> nodes.raw:
+    return nodes.raw("", r"\nopagebreak", format="latex")
 
 
 def in_fonts(text: str) -> Iterator[nodes.Node]:
