@@ -26,6 +26,7 @@ FOREIGN = re.compile(r"(?P<chinese>[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]+)|(
 SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.S)
 LONG = 30  # rows, from which on Sphinx lets a table run over several pages
 WORKS = "book/reference/bibliography"
+NUMBER = re.compile(r"\d+\. ")
 STATE = re.compile(r"#[\w-]+:.*=.*")
 FONTS = Path(mpl.get_data_path(), "fonts/ttf").as_posix()
 PREAMBLE = r"""
@@ -37,8 +38,10 @@ PREAMBLE = r"""
 \newenvironment{sphinxVerbatimOutput}{}{}
 \setlength{\emergencystretch}{3em}
 \setcounter{tocdepth}{0}
-\newcolumntype{T}{L}  %% cells are too narrow for straight right edges
 \makeatletter
+\newcolumntype{T}{L}  %% cells are too narrow for straight right edges
+\newcolumntype{\X}[2]{>{\raggedright\arraybackslash}p{\dimexpr
+  (\linewidth-\spx@arrayrulewidth)*#1/#2-\tw@\tabcolsep-\spx@arrayrulewidth\relax}}
 \@beginparpenalty=10000  %% a list stays with the words before it
 \AddToHook{env/sphinxadmonition/begin}{%% a box stays on one page, and keeps the distance of its paragraphs
   \spx@inframedtrue\edef\@minipagerestore{\parskip\the\parskip\relax}}
@@ -98,6 +101,7 @@ class TextInPrint(SphinxPostTransform):
         self.mark_boxes()
         self.title_hints()
         self.hold_together()
+        self.number_once()
         self.empty_cells()
         self.widen_columns()
         self.place_works()
@@ -127,7 +131,7 @@ class TextInPrint(SphinxPostTransform):
             if len(rows) > LONG:
                 table["classes"] = ["colwidths-given"]
                 for column, spec in enumerate(table.findall(nodes.colspec)):
-                    spec["colwidth"] = min(60, max(len(row[column].astext()) for row in rows))
+                    spec["colwidth"] = min(60, max(width_of(row[column]) for row in rows))
 
     def place_works(self) -> None:
         """Put the list of works back into its chapter; Sphinx moves it to the end of the book."""
@@ -150,6 +154,13 @@ class TextInPrint(SphinxPostTransform):
                 for line in entry[:-1]:
                     line += no_break()
 
+    def number_once(self) -> None:
+        """Take away the number with which a title begins: LaTeX numbers it."""
+        for title in self.document.findall(nodes.title):
+            number = NUMBER.match(title.astext())
+            if number and isinstance(title[0], nodes.Text):
+                title.replace(title[0], nodes.Text(title[0][number.end() :]))
+
     def empty_cells(self) -> None:
         """Leave nothing in a cell without words: an empty paragraph would make its row two lines high."""
         for cell in self.document.findall(nodes.entry):
@@ -160,6 +171,11 @@ class TextInPrint(SphinxPostTransform):
         for text in list(self.document.findall(nodes.Text)):
             if FOREIGN.search(text) and not isinstance(text.parent, nodes.literal_block | nodes.raw):
                 text.parent.replace(text, list(in_fonts(text)))
+
+
+def width_of(cell: nodes.entry) -> int:
+    """Return about how many letters wide a cell is; of what a formula is written in, a third is seen."""
+    return len(cell.astext()) - sum(2 * len(formula.astext()) // 3 for formula in cell.findall(nodes.math))
 
 
 def no_break() -> nodes.raw:

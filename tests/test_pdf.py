@@ -64,6 +64,11 @@ def test_chinese_words_get_a_font_that_has_them():
     assert (before, word.astext(), after) == ("task ", r"{\chinese 任务}", ", a problem")
 
 
+def test_a_formula_is_not_as_wide_as_its_source():
+    cell = nodes.entry("", nodes.paragraph("", "at ", nodes.math("", r"\theta^\star")))
+    assert printed.width_of(cell) == len("at ") + len(r"\theta^\star") - 8
+
+
 def test_the_log_is_read_for_what_a_reader_would_see():
     log = "\n".join(
         [
@@ -152,6 +157,13 @@ def test_hints_have_titles_and_keys_are_left_out(latex):
     assert len(re.findall(r"\\sphinxstylestrong\{Hint[^\n]*\\nopagebreak\n", latex)) == hints > 20
     assert any("load_key(" in text for text in cells)
     assert "Numbers for the checks" not in latex
+
+
+@pytest.mark.slow
+def test_no_title_is_numbered_twice(latex):
+    titles = re.findall(r"\\(?:sub)*section\{(.*)\}", latex)
+    assert "What MAML computes" in titles
+    assert not [title for title in titles if re.match(r"\d+\. ", title)]
 
 
 @pytest.mark.slow
