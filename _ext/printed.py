@@ -43,6 +43,7 @@ PREAMBLE = r"""
 \newcolumntype{\X}[2]{>{\raggedright\arraybackslash}p{\dimexpr
   (\linewidth-\spx@arrayrulewidth)*#1/#2-\tw@\tabcolsep-\spx@arrayrulewidth\relax}}
 \@beginparpenalty=10000  %% a list stays with the words before it
+\AddToHook{env/DUlineblock/begin}{\@beginparpenalty=-300\@endparpenalty=10000}  %% the first page's titles
 \AddToHook{env/sphinxadmonition/begin}{%% a box stays on one page, and keeps the distance of its paragraphs
   \spx@inframedtrue\edef\@minipagerestore{\parskip\the\parskip\relax}}
 %% the list of works stands in its chapter, which has a title of its own
@@ -174,8 +175,8 @@ class TextInPrint(SphinxPostTransform):
 
 
 def width_of(cell: nodes.entry) -> int:
-    """Return about how many letters wide a cell is; of what a formula is written in, a third is seen."""
-    return len(cell.astext()) - sum(2 * len(formula.astext()) // 3 for formula in cell.findall(nodes.math))
+    """Return about how many letters wide a cell is; of what a formula is written in, not all is seen."""
+    return len(cell.astext()) - sum(len(formula.astext()) // 4 for formula in cell.findall(nodes.math))
 
 
 def no_break() -> nodes.raw:
