@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import namedtuple
 from importlib import import_module
 from typing import ClassVar
 
@@ -10,6 +11,8 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+FIELD = type(namedtuple("Pair", "field").field)  # type: ignore[attr-defined]
 
 
 class ModuleDirective(SphinxDirective):
@@ -33,7 +36,8 @@ def public_members(name: str) -> list[str]:
     module = import_module(name)
     if hasattr(module, "__all__"):
         return list(module.__all__)
-    found = {key: part for key, part in vars(module).items() if inspect.isfunction(part) or inspect.isclass(part)}
+    parts = {key: inspect.unwrap(part) if callable(part) else part for key, part in vars(module).items()}
+    found = {key: part for key, part in parts.items() if inspect.isfunction(part) or inspect.isclass(part)}
     return [key for key, part in found.items() if part.__module__ == name and not key.startswith("_")]
 
 
@@ -41,6 +45,12 @@ def indented(lines: list[str]) -> list[str]:
     return [f"   {line}" for line in lines]
 
 
+def leave_out_fields(_app: Sphinx, _what: str, _name: str, part: object, *_options: object) -> bool | None:
+    """Leave out the fields of a tuple, which the signature names and the text above them describes."""
+    return True if isinstance(part, FIELD) else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("api", ModuleDirective)
+    app.connect("autodoc-skip-member", leave_out_fields)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -25,8 +25,8 @@ NAME = "learning-to-learn"  # of the file that is made
 FOREIGN = re.compile(r"(?P<chinese>[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]+)|(?P<signs>[\u0590-\u05ff\u2318]+)")
 SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.S)
 LONG = 30  # rows, from which on Sphinx lets a table run over several pages
-ROOM = r"\needspace{7\baselineskip}"
 WORKS = "book/reference/bibliography"
+NUMBER = re.compile(r"\d+\. ")
 STATE = re.compile(r"#[\w-]+:.*=.*")
 FONTS = Path(mpl.get_data_path(), "fonts/ttf").as_posix()
 PREAMBLE = r"""
@@ -38,11 +38,20 @@ PREAMBLE = r"""
 \newenvironment{sphinxVerbatimOutput}{}{}
 \setlength{\emergencystretch}{3em}
 \setcounter{tocdepth}{0}
-\makeatletter  %% the list of works stands in its chapter, which has a title of its own
+\makeatletter
+\newcolumntype{T}{L}  %% cells are too narrow for straight right edges
+\newcolumntype{\X}[2]{>{\raggedright\arraybackslash}p{\dimexpr
+  (\linewidth-\spx@arrayrulewidth)*#1/#2-\tw@\tabcolsep-\spx@arrayrulewidth\relax}}
+\@beginparpenalty=10000  %% a list stays with the words before it
+\AddToHook{env/DUlineblock/begin}{\@beginparpenalty=-300\@endparpenalty=10000}  %% the first page's titles
+\AddToHook{env/sphinxadmonition/begin}{%% a box stays on one page, and keeps the distance of its paragraphs
+  \spx@inframedtrue\edef\@minipagerestore{\parskip\the\parskip\relax}}
+%% the list of works stands in its chapter, which has a title of its own
 \renewenvironment{sphinxthebibliography}[1]{\list{\@biblabel{\@arabic\c@enumiv}}{\settowidth\labelwidth{\@biblabel{#1}}%%
   \leftmargin\labelwidth\advance\leftmargin\labelsep\usecounter{enumiv}}\sloppy}{\endlist}
 \makeatother
-\AtBeginDocument{%(macros)s}
+\AtBeginDocument{\topskip=1\topskip plus 4\baselineskip  %% a page that is not quite full is no fault
+%(macros)s}
 """
 LOOK = {
     "papersize": "a4paper",
@@ -92,6 +101,9 @@ class TextInPrint(SphinxPostTransform):
         self.aim_links()
         self.mark_boxes()
         self.title_hints()
+        self.hold_together()
+        self.number_once()
+        self.empty_cells()
         self.widen_columns()
         self.place_works()
         self.set_foreign()
@@ -104,14 +116,13 @@ class TextInPrint(SphinxPostTransform):
                 link["internal"] = False
 
     def mark_boxes(self) -> None:
-        """Put a mark before each claim, since LaTeX forgets the names of boxes; keep titles with what follows."""
+        """Put a mark before each claim, since LaTeX forgets the names of boxes."""
         for box in list(self.document.findall(nodes.admonition)):
             place = box.parent.index(box)
             if not isinstance(box[0], nodes.title):  # a proof: a box would have an empty title
                 box.replace_self(box.children)
             else:
-                mark = nodes.target(ids=box["ids"])
-                box.parent[place:place] = [mark, nodes.raw("", ROOM, format="latex")]
+                box.parent[place:place] = [nodes.target(ids=box["ids"]), no_break()]
                 box["ids"] = []
 
     def widen_columns(self) -> None:
@@ -121,7 +132,7 @@ class TextInPrint(SphinxPostTransform):
             if len(rows) > LONG:
                 table["classes"] = ["colwidths-given"]
                 for column, spec in enumerate(table.findall(nodes.colspec)):
-                    spec["colwidth"] = min(60, max(len(row[column].astext()) for row in rows))
+                    spec["colwidth"] = min(60, max(width_of(row[column]) for row in rows))
 
     def place_works(self) -> None:
         """Put the list of works back into its chapter; Sphinx moves it to the end of the book."""
@@ -135,12 +146,41 @@ class TextInPrint(SphinxPostTransform):
         for fold in list(self.document.findall(nodes.raw)):
             title = SUMMARY.search(fold.astext())
             if title:
-                fold.replace_self(nodes.paragraph("", "", nodes.strong("", title[1].strip())))
+                fold.replace_self(nodes.paragraph("", "", nodes.strong("", title[1].strip()), no_break()))
+
+    def hold_together(self) -> None:
+        """Keep the lines of a claim, or of a promise, on one page."""
+        for entry in self.document.findall(nodes.container):
+            if "claim-entry" in entry["classes"]:
+                for line in entry[:-1]:
+                    line += no_break()
+
+    def number_once(self) -> None:
+        """Take away the number with which a title begins: LaTeX numbers it."""
+        for title in self.document.findall(nodes.title):
+            number = NUMBER.match(title.astext())
+            if number and isinstance(title[0], nodes.Text):
+                title.replace(title[0], nodes.Text(title[0][number.end() :]))
+
+    def empty_cells(self) -> None:
+        """Leave nothing in a cell without words: an empty paragraph would make its row two lines high."""
+        for cell in self.document.findall(nodes.entry):
+            if not cell.astext() and cell.next_node(nodes.image) is None:
+                cell.clear()
 
     def set_foreign(self) -> None:
         for text in list(self.document.findall(nodes.Text)):
             if FOREIGN.search(text) and not isinstance(text.parent, nodes.literal_block | nodes.raw):
                 text.parent.replace(text, list(in_fonts(text)))
+
+
+def width_of(cell: nodes.entry) -> int:
+    """Return about how many letters wide a cell is; of what a formula is written in, not all is seen."""
+    return len(cell.astext()) - sum(len(formula.astext()) // 4 for formula in cell.findall(nodes.math))
+
+
+def no_break() -> nodes.raw:
+    return nodes.raw("", r"\nopagebreak", format="latex")
 
 
 def in_fonts(text: str) -> Iterator[nodes.Node]:

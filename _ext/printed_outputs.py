@@ -89,8 +89,9 @@ def say_where(bundle: nodes.Element, address: str) -> None:
 
 
 def question(plain: str, address: str) -> Iterator[nodes.Node]:
-    """Yield a question, its choices, and where it answers back."""
+    """Yield a question, its choices, and where it answers back: all on one page."""
     asked, *choices = plain.split("\n")
+    yield nodes.raw("", rf"\needspace{{{len(choices) + 4}\baselineskip}}", format="latex")
     yield nodes.paragraph("", "", nodes.strong("", "Question. "), *marked(asked))
     texts = [choice.removeprefix("( ) ") for choice in choices]
     if texts:

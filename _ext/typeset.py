@@ -28,6 +28,7 @@ NEEDED = {
     "fonts-wqy-microhei": "wqy-microhei.ttc",
 }
 WIDE = re.compile(r"Overfull \\hbox \((?P<points>[\d.]+)pt too wide\).*")
+ROUNDS = 6  # more than were ever needed
 FAULT = re.compile(r"^! .*|^Missing character.*|.*(?:Reference|Citation|destination).*(?:undefined|not exist).*", re.M)
 
 
@@ -61,11 +62,13 @@ def complaints(log: str) -> Iterator[str]:
 
 
 def typeset(sources: Path) -> str:
-    """Run XeLaTeX until page numbers stand, and return its last log."""
+    """Run XeLaTeX until it notes the same page numbers and widths of tables again, and return its last log."""
     environment = {**os.environ, "max_print_line": "1000"}
-    for _round in range(3):
+    notes = [b""]
+    while len(notes) <= ROUNDS and (len(notes) == 1 or notes[-1] != notes[-2]):
         command = ["xelatex", "-interaction=nonstopmode", f"{NAME}.tex"]
         subprocess.run(command, cwd=sources, env=environment, stdout=subprocess.DEVNULL)
+        notes.append((sources / f"{NAME}.aux").read_bytes())
     return (sources / f"{NAME}.log").read_text("utf-8", errors="replace")
 
 

@@ -33,7 +33,10 @@ def test_formulas_have_the_commands_of_the_pages():
 
 def test_a_question_keeps_its_words_its_formulas_and_its_choices():
     answers = [Answer("$a<b$", "Yes.", right=True), Answer("`no`", "No.")]
-    asked, choices, where = printed_outputs.question(choice("q", "Is *it*?", answers).plain, "https://a.org/page.html")
+    room, asked, choices, where = printed_outputs.question(
+        choice("q", "Is *it*?", answers).plain, "https://a.org/page.html"
+    )
+    assert room.astext() == r"\needspace{6\baselineskip}"
     assert asked.astext() == "Question. Is it?"
     assert [type(item[0][1]) for item in choices] == [nodes.math, nodes.literal]
     assert [item.astext() for item in choices] == ["a<b", "no"]
@@ -42,7 +45,7 @@ def test_a_question_keeps_its_words_its_formulas_and_its_choices():
 
 def test_a_question_for_a_number_has_no_empty_list():
     plain = number("q", "Half of 3?", right=1.5, right_answer="Yes.", otherwise="No.").plain
-    assert [type(part) for part in printed_outputs.question(plain, "")] == [nodes.paragraph, nodes.paragraph]
+    assert [type(part) for part in printed_outputs.question(plain, "")] == [nodes.raw, nodes.paragraph, nodes.paragraph]
 
 
 def test_a_table_keeps_its_head_and_sets_numbers_to_the_right():
@@ -61,6 +64,11 @@ def test_chinese_words_get_a_font_that_has_them():
     assert (before, word.astext(), after) == ("task ", r"{\chinese 任务}", ", a problem")
 
 
+def test_a_formula_is_not_as_wide_as_its_source():
+    cell = nodes.entry("", nodes.paragraph("", "at ", nodes.math("", r"\theta^\star")))
+    assert printed.width_of(cell) == len("at ") + len(r"\theta^\star") - 3
+
+
 def test_the_log_is_read_for_what_a_reader_would_see():
     log = "\n".join(
         [
@@ -73,6 +81,18 @@ def test_the_log_is_read_for_what_a_reader_would_see():
     )
     assert len(list(typeset.complaints(log))) == 4
     assert not any("19.9" in one for one in typeset.complaints(log))
+
+
+def test_pages_are_set_until_their_numbers_stand(tmp_path, monkeypatch):
+    numbers = ["1", "2", "3", "3", "4"]
+
+    def run(_command, *, cwd, **_options):
+        (cwd / "learning-to-learn.aux").write_text(numbers.pop(0))
+        (cwd / "learning-to-learn.log").write_text("the last log")
+
+    monkeypatch.setattr(typeset.subprocess, "run", run)
+    assert typeset.typeset(tmp_path) == "the last log"
+    assert numbers == ["4"]
 
 
 def test_where_tex_is_missing_one_sentence_says_what_to_install(tmp_path):
@@ -134,9 +154,22 @@ def test_hints_have_titles_and_keys_are_left_out(latex):
         for cell in json.loads(path.read_text("utf-8"))["cells"]
     ]
     hints = sum(text.count("<summary>Hint") for text in cells)
-    assert latex.count(r"\sphinxstylestrong{Hint") == hints > 20
+    assert len(re.findall(r"\\sphinxstylestrong\{Hint[^\n]*\\nopagebreak\n", latex)) == hints > 20
     assert any("load_key(" in text for text in cells)
     assert "Numbers for the checks" not in latex
+
+
+@pytest.mark.slow
+def test_no_title_is_numbered_twice(latex):
+    titles = re.findall(r"\\(?:sub)*section\{(.*)\}", latex)
+    assert "What MAML computes" in titles
+    assert not [title for title in titles if re.match(r"\d+\. ", title)]
+
+
+@pytest.mark.slow
+def test_a_cell_without_words_adds_no_line_to_its_row(latex):
+    assert "\\sphinxAtStartPar\n\n&" not in latex
+    assert "\n&\\sphinxstyletheadfamily" in latex
 
 
 @pytest.mark.slow
