@@ -4,7 +4,7 @@ PORT   ?= 8000
 VENV   := .venv
 BIN    := $(VENV)/bin
 SPLIT  := -n 2 --dist loadfile
-NBVAL  := -o addopts= --nbval-lax --nbval-cell-timeout=120 book solutions
+NBVAL  := -o addopts= --nbval-lax --nbval-cell-timeout=120
 CODE   := $(shell find mamlkit _ext -name '*.py' -o -name '*.js' -o -name '*.css') _config.yml $(wildcard benchmarks/*.json)
 .DEFAULT_GOAL := help
 .PHONY: help env outputs html book lab test quick browser notebooks lint format exercises grade launch offline pdf experiments dist bench picture words addresses links lock clean
@@ -39,9 +39,9 @@ book: html  ## build the book, then serve it on localhost (PORT=8000)
 lab: env  ## open the chapters in JupyterLab, which keeps figures alive in saved notebooks
 	JUPYTER_CONFIG_PATH=.binder $(BIN)/jupyter lab
 
-test: html  ## all tests: package, built book in a browser, every chapter and solution under nbval
+test: html  ## all tests: package, built book (which ran every chapter) in a browser, every solution under nbval
 	$(BIN)/python -m pytest $(SPLIT)
-	$(BIN)/python -m pytest $(SPLIT) $(NBVAL)
+	$(BIN)/python -m pytest $(SPLIT) $(NBVAL) solutions
 
 quick: env  ## the tests most used: no browser, no notebooks, no class to grade; under a minute
 	$(BIN)/python -m pytest $(SPLIT) -m "not browser and not slow" --ignore=tests/grade
@@ -50,7 +50,7 @@ browser: html  ## open the built book in Chromium, move its sliders
 	$(BIN)/python -m pytest $(SPLIT) -m browser
 
 notebooks: env  ## run every chapter and every solution under nbval
-	$(BIN)/python -m pytest $(SPLIT) $(NBVAL)
+	$(BIN)/python -m pytest $(SPLIT) $(NBVAL) book solutions
 
 lint: env  ## style, types and spelling
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/codespell

@@ -1,6 +1,6 @@
 """The quadratic landscape under a reader's hands: what the page shows is what mamlkit computes.
 
-Each test runs on a page of its own opened from a file, and on the chapter of the built book, from http and from a file.
+Each test runs on a page of its own and on the chapter of the built book.
 """
 
 import re
@@ -17,12 +17,11 @@ CHAPTER = "book/principles/meta-gradient.html"
 ID = "quadratic-landscape"
 
 
-@pytest.fixture(params=["standalone page", "book over http", "book from file"])
+@pytest.fixture(params=["standalone page", "book"])
 def address(request):
     if request.param == "standalone page":
         return request.getfixturevalue("standalone")
-    over_http, from_file = request.getfixturevalue("built_page")(CHAPTER, ID)
-    return over_http if request.param == "book over http" else from_file
+    return request.getfixturevalue("built_page")(CHAPTER, ID)[0]
 
 
 class Figure:
@@ -88,6 +87,12 @@ def figure(address, open_page):
 
 def test_it_opens_on_its_defaults(figure):
     assert figure.check() == {"alpha": 0.5, "curvature": 2.0, "num_steps": 1, "theta": [0.3, 1.5]}
+
+
+def test_in_a_book_from_a_folder_it_answers_too(built_page, open_page):
+    figure = Figure(open_page(built_page(CHAPTER, ID)[1]))
+    figure.slider["alpha"].press("End")
+    assert figure.check()["alpha"] == INNER_LRS[-1]
 
 
 def test_sliders_by_keyboard(figure):

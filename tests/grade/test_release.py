@@ -74,7 +74,7 @@ def test_hints_open_one_after_another(name):
         assert text.count("\n\n</details>") == 3
 
 
-@pytest.mark.parametrize("name", PROMISED)
+@pytest.mark.parametrize("name", ["e01", "e03", "e13"])  # formulas, automatic differentiation, a training
 def test_plain_nbval_passes_a_filled_notebook_and_fails_a_wrong_one(name, tmp_path):
     right = fill(name, right_answers(name))
     wrong = copy.deepcopy(right)
