@@ -64,7 +64,7 @@ CUT = """() => [...document.querySelectorAll(".mk-choice div")]
   .filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent)"""
 
 
-@pytest.mark.parametrize(("path", "colours"), forms())
+@pytest.mark.parametrize(("path", "colours"), list(forms()))
 def test_page(path, colours, site, open_page):
     """No console error and no request off localhost: `open_page` asserts both at the end."""
     page = open_page(f"{site}/{path}", color_scheme=colours, width=WHERE[colours])
