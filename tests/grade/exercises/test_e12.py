@@ -8,7 +8,7 @@ from mamlkit.closed_form import joint
 from mamlkit.closed_form.quadratic import Quadratic, QuadraticTask, meta_optimum
 from mamlkit.diagnostics import LeftOut, leave_one_task_out
 
-from ..conftest import parts, told
+from ..conftest import parts
 
 MUTANTS = [
     ("e12.a", "judge(fit(others), task)", "judge(everything, task)", "Both rows are training losses"),
@@ -47,11 +47,6 @@ MUTANTS = [
     ("e12.d", "slopes = -2 * num_steps", "slopes = -2", "forgotten the number of steps"),
     ("e12.d", "(curvatures * minimisers).sum() / curvatures.sum()", "minimisers.mean()", "no plain mean|is wrong on"),
 ]
-
-
-@pytest.mark.parametrize(("part", "old", "new", "advice"), MUTANTS)
-def test_a_mutant_of_the_solution_is_told_what_is_wrong(part, old, new, advice):
-    told(part, old, new, advice)
 
 
 def test_e12_loop_is_the_packages_diagnosis():

@@ -10,7 +10,7 @@ from mamlkit.grade.accepted import error
 
 from ..conftest import parts, right_answers, told, verdicts
 
-MUTANTS = [
+STEPS = [  # mutants of parts a and b, which need no training
     ("e13.a", ".mean(dim=(1, 2)).sum()", ".mean()", "averaged"),
     ("e13.a", ".mean(dim=(1, 2)).sum()", ".sum()", "summed over the points"),
     ("e13.a", "create_graph=True", "retain_graph=True", "second order is lost"),
@@ -45,7 +45,7 @@ TRAININGS = [  # what a student gets wrong in the whole, each a training of its 
 ]
 
 
-@pytest.mark.parametrize(("part", "old", "new", "advice"), MUTANTS)
+@pytest.mark.parametrize(("part", "old", "new", "advice"), STEPS)
 def test_a_mutant_of_the_solution_is_told_what_is_wrong(part, old, new, advice, monkeypatch):
     without_training(monkeypatch)
     told(part, old, new, advice)
