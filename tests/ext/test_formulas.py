@@ -26,8 +26,8 @@ SET = {
 
 
 @pytest.mark.parametrize("tex", SET)
-def test_the_guess_is_within_a_letter_and_a_tenth(tex):
-    assert width(tex, MACROS) == pytest.approx(SET[tex], rel=0.1, abs=0.6)
+def test_the_guess_is_near(tex):
+    assert width(tex, MACROS) == pytest.approx(SET[tex], rel=0.06, abs=0.3)
 
 
 def test_more_is_wider_and_braces_that_do_not_match_end():
