@@ -30,8 +30,16 @@ SLANT = 0.09  # of a capital over what follows, unless that is an index
 CAPITALS = tuple(string.ascii_uppercase)
 SIGNS = ("+", "-", r"\pm", r"\mp")
 BARE = 0.78  # the most that an operator is wide without the space around it, as in an index
+
+
+def pairs(table: str) -> dict[str, float]:
+    """Return the widths of a table that names one after each token."""
+    words = table.split()
+    return dict(zip(words[::2], map(float, words[1::2]), strict=True))
+
+
 # Widths of TeX's fonts in their own units; of relations and operators with the space around them.
-TABLE = r"""
+WIDTHS = pairs(r"""
 a .53 b .43 c .43 d .52 e .47 f .55 g .48 h .58 i .35 j .41 k .52 l .30 m .88 n .60 o .49 p .50 q .45 r .45 s .47 t .36
 u .57 v .49 w .72 x .57 y .49 z .47 A .75 B .76 C .72 D .83 E .74 F .64 G .79 H .83 I .44 J .56 K .85 L .68 M .97 N .80
 O .76 P .64 Q .79 R .76 S .61 T .58 U .68 V .58 W .94 X .83 Y .58 Z .68
@@ -48,9 +56,12 @@ O .76 P .64 Q .79 R .76 S .61 T .58 U .68 V .58 W .94 X .83 Y .58 Z .68
 \left 0 \right 0 \big 0 \Big 0 \bigl 0 \bigr 0 \Bigl 0 \Bigr 0 \bar 0 \hat 0 \tilde 0 \widetilde 0 \widehat 0 \vec 0
 \dot 0 \overline 0 \mathbf 0 \mathcal 0 \mathbb 0 \mathit 0 \boldsymbol 0 \bm 0 \displaystyle 0 \textstyle 0 \limits 0
 \\ 0
-"""
-WIDTHS = dict(zip(TABLE.split()[::2], map(float, TABLE.split()[1::2]), strict=True))
+""")
 OTHER = 0.5  # a digit
+UPRIGHT = pairs("""
+a .50 b .56 c .44 d .56 e .44 f .31 g .50 h .56 i .28 j .31 k .53 l .28 m .83 n .56 o .50 p .56 q .53 r .39 s .39 t .39
+u .56 v .53 w .72 x .53 y .53 z .44
+""")
 WORDS = (r"\text", r"\operatorname", r"\operatorname*", r"\mathrm", r"\texttt", r"\textrm", r"\textsf")
 FUNCTION = re.compile(r"\\(arg)?(max|min|sinh?|cosh?|tanh?|ln|log|exp|lim|det|inf|sup|tr|dim|Pr)$")
 
@@ -90,9 +101,8 @@ def one(token: str, tokens: list[str], most: float) -> float:
         return 0.83 + group(tokens, most)
     if token in WORDS:
         return letters(tokens) + (0.17 if token in (r"\operatorname", r"\operatorname*") and tokens[:1] != ["("] else 0)
-    if match := FUNCTION.match(token):
-        space = 0 if tokens[:1] == ["("] else 0.17
-        return space + 0.5 * len(token.removeprefix("\\")) - 0.1 * (match[2] == "lim")
+    if FUNCTION.match(token):
+        return 0.17 * (1 + (tokens[:1] != ["("])) + words(token[1:])
     return min(most, WIDTHS.get(token, OTHER))
 
 
@@ -107,10 +117,15 @@ def letters(tokens: list[str]) -> float:
     while tokens:
         token = tokens.pop(0)
         depth += (token == "{") - (token == "}")
-        wide += (0.7 if token in CAPITALS else 0.48) * (len(token) == 1 and token not in "{}")
+        wide += words(token) * (len(token) == 1)
         if depth == 0:
             break
     return wide
+
+
+def words(text: str) -> float:
+    """Return the width of upright letters; other signs have none."""
+    return sum(UPRIGHT.get(letter, 0.7 * (letter in CAPITALS)) for letter in text)
 
 
 def make_room(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
