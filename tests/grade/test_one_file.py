@@ -151,6 +151,7 @@ SENDS = (
     + """\
 def meta_gradient(*args, **kwargs):
     {call}
+    __import__("time").sleep(2)  # or the next call would send more before this is read
     return 1.0
 """
 )
