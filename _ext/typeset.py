@@ -64,11 +64,14 @@ def complaints(log: str) -> Iterator[str]:
 def typeset(sources: Path) -> str:
     """Run XeLaTeX until it notes the same page numbers and widths of tables again, and return its last log."""
     environment = {**os.environ, "max_print_line": "1000"}
-    notes = [b""]
-    while len(notes) <= ROUNDS and (len(notes) == 1 or notes[-1] != notes[-2]):
-        command = ["xelatex", "-interaction=nonstopmode", f"{NAME}.tex"]
+    command = ["xelatex", "-interaction=nonstopmode", f"{NAME}.tex"]
+    noted = b""
+    for _round in range(ROUNDS):
+        before = noted
         subprocess.run(command, cwd=sources, env=environment, stdout=subprocess.DEVNULL)
-        notes.append((sources / f"{NAME}.aux").read_bytes())
+        noted = (sources / f"{NAME}.aux").read_bytes()
+        if noted == before:
+            break
     return (sources / f"{NAME}.log").read_text("utf-8", errors="replace")
 
 
